@@ -1,0 +1,1 @@
+"""Desktop conversion: best checkpoint in, verified int8 TFLite model out."""

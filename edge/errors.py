@@ -1,0 +1,63 @@
+"""The tree of errors that a user can meet, each with the exit code that the process ends with.
+
+    EdgeError
+    ├── ConfigError   (ValueError)    2  a setting, a command-line option
+    │   └── LabelError                   an emotion name or a set of them
+    ├── SourceError   (OSError)       3  a camera, a video, pictures
+    │   ├── CameraError                  absent, busy, not permitted, gone, silent
+    │   └── MediaError                   a file or folder that cannot be read
+    ├── SinkError     (OSError)       3  a log that cannot be written
+    ├── ModelError    (ValueError)    4  a model or its manifest
+    └── StuckError    (RuntimeError)  5  a thread that did not end when told to
+
+Every message says what was expected, what was found and what to do, in one line.
+Exit code 1 is left to errors that nobody foresaw, 0 to success (a stop by `q`, Ctrl-C or SIGTERM included).
+"""
+
+
+class EdgeError(Exception):
+    """Base of every error with a message meant for the user."""
+
+    exit_code = 1
+
+
+class ConfigError(EdgeError, ValueError):
+    """A setting or an option that cannot be used."""
+
+    exit_code = 2
+
+
+class LabelError(ConfigError):
+    """An emotion name, or a set of them, that is not one of ours."""
+
+
+class SourceError(EdgeError, OSError):
+    """Frames cannot be had."""
+
+    exit_code = 3
+
+
+class CameraError(SourceError):
+    """A camera that is absent, busy, not permitted, gone or silent."""
+
+
+class MediaError(SourceError):
+    """A video or picture, or a folder of pictures, that cannot be read."""
+
+
+class SinkError(EdgeError, OSError):
+    """Readings cannot be written where they should go."""
+
+    exit_code = 3
+
+
+class ModelError(EdgeError, ValueError):
+    """A model or manifest that cannot be trusted, or that do not belong together."""
+
+    exit_code = 4
+
+
+class StuckError(EdgeError, RuntimeError):
+    """A thread that did not end in time."""
+
+    exit_code = 5

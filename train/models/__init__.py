@@ -1,0 +1,1 @@
+"""The architectures, one a file, chosen by the file's name."""
