@@ -15,7 +15,7 @@ SCHEMA_VERSION = 1
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Base of the manifest's parts: read-only, and a misspelt key is an error."""
 
 
@@ -58,7 +58,7 @@ class Accuracy(Record):
     date: str
 
 
-class Manifest(Record):
+class Manifest(Record, kw_only=True):
     """All facts of one model file."""
 
     schema_version: Annotated[int, Meta(ge=SCHEMA_VERSION, le=SCHEMA_VERSION)] = SCHEMA_VERSION

@@ -1,0 +1,49 @@
+"""Feeds Keras with shuffled, augmented batches that repeat exactly for a seed and an epoch."""
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.vision.crop import to_unit
+from train.augment import Augmentation, augment
+from train.faces import FaceSet
+
+Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships no types
+    """Batches of ((B, 48, 48, 1) float32 0 ... 1, (B, K) float32).
+
+    The order and every change of a face follow from (seed, epoch, batch), so that a resumed run sees what an
+    uninterrupted one would have seen. The last, smaller batch of an epoch is left out.
+    """
+
+    def __init__(
+        self, faces: FaceSet, *, batch_size: int, seed: int, augmentation: Augmentation | None, first_epoch: int = 0
+    ) -> None:
+        super().__init__()
+        self._faces = faces
+        self._batch_size = min(batch_size, len(faces))
+        self._seed = seed
+        self._augmentation = augmentation
+        self._epoch = first_epoch
+        self._order = self._shuffled()
+
+    def __len__(self) -> int:
+        return len(self._faces) // self._batch_size
+
+    def __getitem__(self, batch: int) -> Batch:
+        rows = self._order[batch * self._batch_size : (batch + 1) * self._batch_size]
+        pixels = self._faces.pixels[rows]
+        if self._augmentation is not None:
+            rng = np.random.default_rng((self._seed, self._epoch, batch))
+            pixels = np.stack([augment(face, self._augmentation, rng) for face in pixels])
+        return to_unit(pixels)[..., np.newaxis], self._faces.targets[rows]
+
+    def on_epoch_end(self) -> None:
+        """Draw the next epoch's order."""
+        self._epoch += 1
+        self._order = self._shuffled()
+
+    def _shuffled(self) -> NDArray[np.int64]:
+        return np.random.default_rng((self._seed, self._epoch)).permutation(len(self._faces))

@@ -1,0 +1,42 @@
+"""Shows how a training goes: one bar over all epochs, with loss, accuracy, faces a second and the time left."""
+
+import keras
+from tqdm import tqdm
+
+
+class Progress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
+    """A bar on standard error; without a terminal, one plain line an epoch."""
+
+    def __init__(self, epochs: int, batches: int, *, batches_done: int, batch_size: int) -> None:
+        super().__init__()
+        self._epochs = epochs
+        self._batch_size = batch_size
+        self._bar = tqdm(
+            total=epochs * batches,
+            initial=batches_done,
+            unit="batch",
+            disable=None,
+            bar_format="{desc} {percentage:3.0f}% |{bar:24}| {elapsed}<{remaining} {postfix}",
+        )
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Move the bar by one batch."""
+        self._bar.update()
+        figures = logs or {}
+        if batch % 10 == 0 and not self._bar.disable:
+            rate = (self._bar.format_dict["rate"] or 0.0) * self._batch_size
+            self._bar.set_postfix_str(f"loss {figures['loss']:.3f} accuracy {figures['accuracy']:.3f} {rate:.0f} faces/s")
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Say how the epoch ended."""
+        figures = logs or {}
+        line = (
+            f"epoch {epoch + 1}/{self._epochs}: loss {figures['loss']:.4f} accuracy {figures['accuracy']:.4f}"
+            f" validation {figures['val_accuracy']:.4f}"
+        )
+        self._bar.set_description(f"epoch {epoch + 1}/{self._epochs}")
+        self._bar.write(line)
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002  # Keras' signature
+        """Leave the finished bar on the screen."""
+        self._bar.close()
