@@ -1,0 +1,166 @@
+"""The settings of every stage, typed and checked, read from TOML; command-line options go over them."""
+
+import difflib
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from edge.errors import ConfigError
+
+Positive = Annotated[float, Meta(gt=0.0)]
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of the sections: read-only, and an unknown key is an error."""
+
+
+class SourceSettings(Section):
+    """[source] Where frames come from.
+
+    use: `auto`, `camera` (first V4L2 camera), `picamera`, a device, a video file, a folder of pictures.
+    width, height: asked of a camera, px. fps: asked of a camera, frames a second.
+    stall_timeout_s: a camera that gives no frame for this long ends the process with an error.
+    """
+
+    use: str = "auto"
+    width: Annotated[int, Meta(ge=64, le=4096)] = 640
+    height: Annotated[int, Meta(ge=64, le=4096)] = 480
+    fps: Annotated[float, Meta(gt=0.0, le=240.0)] = 30.0
+    stall_timeout_s: Annotated[float, Meta(ge=1.0)] = 10.0
+
+
+class DetectSettings(Section):
+    """[detect] Finding faces.
+
+    cascade: a cascade file's path, or the name of one that OpenCV ships.
+    scale_factor: ratio of neighbouring face sizes that are tried; nearer to 1 finds more and costs more.
+    min_neighbors: how many overlapping hits make a face; more means fewer false faces and fewer faces.
+    min_face_px: side of the smallest face looked for, px of the frame.
+    border: the picture's edge is repeated outwards by this share of its shorter side, so that a face that touches
+        the edge is found.
+    """
+
+    cascade: str = "haarcascade_frontalface_alt2.xml"
+    scale_factor: Annotated[float, Meta(ge=1.01, le=2.0)] = 1.1
+    min_neighbors: Annotated[int, Meta(ge=0, le=20)] = 3
+    min_face_px: Annotated[int, Meta(ge=20, le=2048)] = 48
+    border: Annotated[float, Meta(ge=0.0, le=0.5)] = 0.1
+
+
+class TrackSettings(Section):
+    """[track] Following faces.
+
+    min_iou: overlap from which a detection continues a track, 0 to 1.
+    min_hits: frames in which a new face must be found before it is reported (videos and cameras).
+    max_missed_s: a face not found for this long has left, s of the source's time.
+    """
+
+    min_iou: Share = 0.3
+    min_hits: Annotated[int, Meta(ge=1, le=100)] = 2
+    max_missed_s: Positive = 0.7
+
+
+class ModelSettings(Section):
+    """[model] Naming expressions.
+
+    path: the .tflite file; empty means the model that ships.
+    interpreter: which package runs it; `auto` takes ai-edge-litert, else tflite-runtime.
+    """
+
+    path: str = ""
+    interpreter: Literal["auto", "ai-edge-litert", "tflite-runtime"] = "auto"
+
+
+class SmoothSettings(Section):
+    """[smooth] From probabilities to a name that holds still.
+
+    time_constant_s: probabilities are averaged exponentially over about this long; 0 turns it off.
+    min_confidence: below it the name is `uncertain`, 0 to 1.
+    hysteresis: another name must be ahead by this much before it replaces the present one, 0 to 1.
+    """
+
+    time_constant_s: Annotated[float, Meta(ge=0.0)] = 0.4
+    min_confidence: Share = 0.4
+    hysteresis: Share = 0.08
+
+
+class LogSettings(Section):
+    """[log] The JSON-lines log.
+
+    path: the file; it is appended to.
+    mode: `all` writes each reading, `changes` appearances, changes, departures and a summary; `auto` is `changes`
+        for cameras and `all` for files.
+    summary_interval_s: time between two summaries in mode `changes`, s.
+    """
+
+    path: str = "readings.jsonl"
+    mode: Literal["auto", "all", "changes"] = "auto"
+    summary_interval_s: Positive = 60.0
+
+
+class Settings(Section):
+    """All sections; each may be left out of the file."""
+
+    source: SourceSettings = SourceSettings()
+    detect: DetectSettings = DetectSettings()
+    track: TrackSettings = TrackSettings()
+    model: ModelSettings = ModelSettings()
+    smooth: SmoothSettings = SmoothSettings()
+    log: LogSettings = LogSettings()
+
+
+S = TypeVar("S", bound=Section)
+
+
+def read_settings(path: Path) -> Settings:
+    """Read settings from a TOML file.
+
+    Raises:
+        ConfigError: the file cannot be read, is no TOML, or has an unknown key or an impossible value; the message
+            names file, key and, for an unknown key, the nearest valid one.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: expected a readable TOML file, found: {error.strerror}") from error
+    try:
+        return msgspec.toml.decode(content, type=Settings)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: {_explain(error)}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: this is no TOML: {error}") from error
+
+
+def override(section: S, **options: Any) -> S:  # noqa: ANN401  # each option is checked against its field's type here
+    """Return `section` with the options that are not None, checked like the file's.
+
+    Raises:
+        ConfigError: an option's value is impossible.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    try:
+        return msgspec.convert(msgspec.structs.asdict(section) | given, type=type(section))
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"command line: {_explain(error)}") from error
+
+
+def _explain(error: msgspec.ValidationError) -> str:
+    """Turn msgspec's sentence into one that names the key as TOML writes it, and the nearest valid one."""
+    sentence, _, place = str(error).partition(" - at `$")
+    key = place.rstrip("`").lstrip(".")
+    unknown = re.match(r"Object contains unknown field `(.+)`", sentence)
+    if unknown is None:
+        return f"{key or 'the file'}: {sentence[0].lower()}{sentence[1:]}"
+    valid = _fields_at(key)
+    nearest = difflib.get_close_matches(unknown[1], valid, n=1, cutoff=0.0)
+    name = f"{key}.{unknown[1]}" if key else unknown[1]
+    return f"{name}: unknown key: did you mean {nearest[0]}? Valid are {', '.join(valid)}"
+
+
+def _fields_at(key: str) -> list[str]:
+    section = getattr(Settings(), key) if key else Settings()
+    return list(section.__struct_fields__)
