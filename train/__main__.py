@@ -11,18 +11,23 @@ from edge.errors import ConfigError, EdgeError
 from edge.labels import CLASS_SETS
 from train.augment import Augmentation
 from train.dataset import read_dataset
-from train.fit import BEST, RunSettings, RunState, fit, read_state
+from train.fit import fit
 from train.models import model_names
+from train.state import BEST, RunSettings, RunState, read_state
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m train", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="fer2013.csv (plain, .xz, .zip), or a tree train/ test/")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="fer2013.csv (plain, .xz, .zip), or a tree train/ test/"
+    )
     parser.add_argument("--out", type=Path, help="folder of the run (default: runs/MODEL)")
     parser.add_argument("--model", choices=model_names(), default="edge_small")
     parser.add_argument("--classes", type=int, choices=sorted(CLASS_SETS), default=7)
-    parser.add_argument("--votes", type=float, default=0.0, help="share of FER+ votes in the targets, 0 to 1 (default: 0)")
+    parser.add_argument(
+        "--votes", type=float, default=0.0, help="share of FER+ votes in the targets, 0 to 1 (default: 0)"
+    )
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-augmentation", action="store_true")

@@ -66,7 +66,7 @@ def _relight(face: NDArray[np.uint8], settings: Augmentation, rng: np.random.Gen
     curve = (curve - middle) * rng.uniform(*settings.contrast) + middle
     curve += rng.uniform(-settings.brightness, settings.brightness)
     table = (np.clip(curve, 0.0, 1.0) * 255).astype(np.uint8)
-    return table[face]
+    return np.asarray(table[face], dtype=np.uint8)
 
 
 def _erase(face: NDArray[np.uint8], settings: Augmentation, rng: np.random.Generator) -> None:

@@ -15,19 +15,17 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships no ty
     """Batches of ((B, 48, 48, 1) float32 0 ... 1, (B, K) float32).
 
     The order and every change of a face follow from (seed, epoch, batch), so that a resumed run sees what an
-    uninterrupted one would have seen. The last, smaller batch of an epoch is left out.
+    uninterrupted one would have seen. The last, smaller batch of an epoch is left out. Whoever fits says which epoch
+    begins (`start_epoch`): Keras calls its own hooks a different number of times before the first epoch.
     """
 
-    def __init__(
-        self, faces: FaceSet, *, batch_size: int, seed: int, augmentation: Augmentation | None, first_epoch: int = 0
-    ) -> None:
+    def __init__(self, faces: FaceSet, *, batch_size: int, seed: int, augmentation: Augmentation | None) -> None:
         super().__init__()
         self._faces = faces
         self._batch_size = min(batch_size, len(faces))
         self._seed = seed
         self._augmentation = augmentation
-        self._epoch = first_epoch
-        self._order = self._shuffled()
+        self.start_epoch(0)
 
     def __len__(self) -> int:
         return len(self._faces) // self._batch_size
@@ -40,10 +38,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships no ty
             pixels = np.stack([augment(face, self._augmentation, rng) for face in pixels])
         return to_unit(pixels)[..., np.newaxis], self._faces.targets[rows]
 
-    def on_epoch_end(self) -> None:
-        """Draw the next epoch's order."""
-        self._epoch += 1
-        self._order = self._shuffled()
-
-    def _shuffled(self) -> NDArray[np.int64]:
-        return np.random.default_rng((self._seed, self._epoch)).permutation(len(self._faces))
+    def start_epoch(self, epoch: int) -> None:
+        """Draw the order of `epoch`, counted from 0."""
+        self._epoch = epoch
+        self._order = np.random.default_rng((self._seed, epoch)).permutation(len(self._faces))

@@ -39,13 +39,17 @@ class FaceSet:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceData:
-    """A data set in its official splits. name: what figures call it."""
+    """A data set in its official splits.
+
+    name: what figures call it. split_names: what its makers call training, validation and test.
+    """
 
     name: str
     labels: tuple[str, ...]
     training: FaceSet
     validation: FaceSet
     test: FaceSet
+    split_names: tuple[str, str, str] = ("training", "validation", "test")
 
 
 def unseen(faces: FaceSet, training: FaceSet) -> NDArray[np.bool_]:

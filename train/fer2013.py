@@ -1,18 +1,21 @@
 """Reads FER2013's table (`fer2013.csv`; plain, .xz or .zip)."""
 
+import lzma
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from edge.errors import MediaError
 from edge.labels import EMOTIONS
 from train.faces import FACE_PX, FaceData, FaceSet
 
 COLUMNS = ("emotion", "pixels", "Usage")
-USAGES = ("Training", "PublicTest", "PrivateTest")
+USAGES: tuple[str, str, str] = ("Training", "PublicTest", "PrivateTest")
 """The official splits: training, validation (all choices are made on it), test (read once for a released model)."""
 
 VOTES = "fer2013new.csv"
@@ -56,7 +59,7 @@ def read_fer2013(path: Path, *, labels: Sequence[str] = EMOTIONS, votes_share: f
         if not rows.any():
             raise MediaError(f"{path}: expected rows with Usage {usage}, found none: take the complete fer2013.csv")
         splits.append(FaceSet(pixels[rows], (softened if usage == "Training" else targets)[rows]))
-    return FaceData("FER2013", tuple(labels), *splits)
+    return FaceData("FER2013", tuple(labels), splits[0], splits[1], splits[2], split_names=USAGES)
 
 
 def _read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
@@ -64,8 +67,9 @@ def _read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
         table = pd.read_csv(path)
     except FileNotFoundError as error:
         raise MediaError(f"{path}: expected a data set here, found no such file") from error
-    except (OSError, ValueError, EOFError) as error:
-        raise MediaError(f"{path}: the table cannot be read: {error}") from error
+    except (OSError, ValueError, EOFError, lzma.LZMAError, zipfile.BadZipFile) as error:
+        reason = str(error).partition("\n")[0]
+        raise MediaError(f"{path}: expected a table of faces, which cannot be read: {reason}: copy it again") from error
     missing = [name for name in columns if name not in table.columns]
     if missing:
         found = ", ".join(map(str, table.columns[:6]))
@@ -77,13 +81,14 @@ def _parse_codes(emotion: "pd.Series[int]", path: Path) -> NDArray[np.int64]:
     codes = pd.to_numeric(emotion, errors="coerce").to_numpy(dtype=np.float64, na_value=-1)
     wrong = np.flatnonzero(~np.isin(codes, range(len(EMOTIONS))))
     if len(wrong):
-        raise MediaError(f"{path}: row {wrong[0] + 2}: expected an emotion code from 0 to 6, found {emotion.iloc[wrong[0]]}")
-    return codes.astype(np.int64)
+        found = emotion.iloc[wrong[0]]
+        raise MediaError(f"{path}: row {wrong[0] + 2}: expected an emotion code from 0 to 6, found {found}")
+    return np.asarray(codes, dtype=np.int64)
 
 
 def _parse_pixels(rows: "pd.Series[str]", path: Path) -> NDArray[np.uint8]:
     faces = np.empty((len(rows), FACE_PX, FACE_PX), dtype=np.uint8)
-    for number, text in enumerate(rows):
+    for number, text in enumerate(tqdm(rows, desc="reading faces", delay=2, leave=False, disable=None)):
         try:
             faces[number] = np.array(str(text).split(), dtype=np.uint8).reshape(FACE_PX, FACE_PX)
         except (ValueError, OverflowError) as error:
@@ -99,11 +104,11 @@ def _read_votes(path: Path, rows: int) -> NDArray[np.float32]:
     table = _read_table(path, list(VOTE_COLUMNS.values()))
     if len(table) != rows:
         raise MediaError(f"{path}: expected {rows} rows as in the table beside it, found {len(table)}")
-    return table[[VOTE_COLUMNS[name] for name in EMOTIONS]].to_numpy(dtype=np.float32)
+    return np.asarray(table[[VOTE_COLUMNS[name] for name in EMOTIONS]], dtype=np.float32)
 
 
 def _mix(targets: NDArray[np.float32], votes: NDArray[np.float32], share: float) -> NDArray[np.float32]:
     """Blend one-hot targets with shares of votes; a face nobody voted on keeps its label."""
     total = votes.sum(axis=1, keepdims=True)
     shares = np.where(total > 0, votes / np.maximum(total, 1), targets)
-    return ((1 - share) * targets + share * shares).astype(np.float32)
+    return np.asarray((1 - share) * targets + share * shares, dtype=np.float32)

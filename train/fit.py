@@ -3,53 +3,41 @@
 import logging
 import time
 from pathlib import Path
-from typing import Annotated
 
 import keras
-import msgspec
 import numpy as np
-from msgspec import Meta
 
-from edge.errors import ConfigError
+from edge.errors import ConfigError, MediaError, ModelError
 from edge.vision.crop import to_unit
 from train.augment import Augmentation
 from train.batches import Batches
+from train.checkpoint import load_checkpoint
 from train.faces import FaceData, unseen
 from train.models import build_model
 from train.progress import Progress
+from train.state import BEST, LAST, RunSettings, RunState, write_state
 
 log = logging.getLogger(__name__)
 
-BEST = "best.keras"
-LAST = "last.keras"
-RUN = "run.json"
 
+class EpochSeeds(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
+    """Makes every epoch's chance (order, augmentation, dropout) follow from the seed and the epoch alone.
 
-class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What makes a run: the same settings and data give the same result on the same machine."""
+    A checkpoint does not hold dropout's random state, so without this a resumed run would leave the track.
+    """
 
-    model: str = "edge_small"
-    labels: tuple[str, ...]
-    data: str
-    votes_share: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.0
-    epochs: Annotated[int, Meta(ge=1)] = 60
-    batch_size: Annotated[int, Meta(ge=1)] = 128
-    learning_rate: Annotated[float, Meta(gt=0.0)] = 0.1
-    warmup_epochs: Annotated[int, Meta(ge=0)] = 2
-    momentum: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.9
-    weight_decay: Annotated[float, Meta(ge=0.0)] = 5e-4
-    label_smoothing: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.1
-    seed: int = 0
+    def __init__(self, batches: Batches, *, seed: int) -> None:
+        super().__init__()
+        self._batches = batches
+        self._seed = seed
 
-
-class RunState(msgspec.Struct, kw_only=True):
-    """How far a run has come. history: one row of figures for each finished epoch."""
-
-    settings: RunSettings
-    epochs_done: int = 0
-    best_accuracy: float = 0.0
-    seconds: float = 0.0
-    history: list[dict[str, float]] = []
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002  # Keras' signature
+        """Seed the epoch, counted from 0."""
+        self._batches.start_epoch(epoch)
+        rng = np.random.default_rng((self._seed, epoch))
+        for variable in self.model.variables:
+            if variable.name == "seed_generator_state":
+                variable.assign(rng.integers(0, 2**31, size=variable.shape).astype(variable.dtype))
 
 
 class Checkpoints(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
@@ -69,15 +57,13 @@ class Checkpoints(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ship
         """Save. The state is written last: it vouches for a `last.keras` that is already there."""
         figures = {name: float(value) for name, value in (logs or {}).items()}
         self._save(LAST)
-        if figures["val_accuracy"] > self._state.best_accuracy:
+        if figures["val_accuracy"] > self._state.best_accuracy or not self._state.history:
             self._state.best_accuracy = figures["val_accuracy"]
             self._save(BEST)
         self._state.history.append(figures)
         self._state.epochs_done = epoch + 1
         self._state.seconds += time.monotonic() - self._started
-        partial = self._folder / f"{RUN}.partial"
-        partial.write_bytes(msgspec.json.format(msgspec.json.encode(self._state)))
-        partial.replace(self._folder / RUN)
+        write_state(self._folder, self._state)
 
     def _save(self, name: str) -> None:
         partial = self._folder / f"partial.{name}"
@@ -85,47 +71,30 @@ class Checkpoints(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ship
         partial.replace(self._folder / name)
 
 
-def read_state(folder: Path) -> RunState:
-    """Read how far the run in `folder` has come.
-
-    Raises:
-        ConfigError: there is no run, or its state cannot be read.
-    """
-    path = folder / RUN
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=RunState)
-    except FileNotFoundError as error:
-        raise ConfigError(f"{path}: expected a training run here, found none: start one without --resume") from error
-    except (OSError, msgspec.DecodeError) as error:
-        raise ConfigError(f"{path}: the run's state cannot be read: {error}") from error
-
-
 def fit(data: FaceData, folder: Path, state: RunState, *, augmentation: Augmentation | None) -> RunState:
     """Train until `state.settings.epochs`; everything a later step needs is in `folder` after each epoch.
 
     The best epoch is chosen by accuracy on the validation faces that do not also stand in the training split.
     Returns the state after the last epoch.
+
+    Raises:
+        ConfigError: the folder cannot be made.
+        MediaError: every validation face also stands in the training split.
+        ModelError: the checkpoint to go on from is missing or damaged.
     """
     settings = state.settings
-    keras.utils.set_random_seed(settings.seed + state.epochs_done)
-    batches = Batches(
-        data.training,
-        batch_size=settings.batch_size,
-        seed=settings.seed,
-        augmentation=augmentation,
-        first_epoch=state.epochs_done,
-    )
-    if state.epochs_done:
-        model = keras.models.load_model(folder / LAST)
-    else:
-        folder.mkdir(parents=True, exist_ok=True)
-        model = build_model(settings.model, classes=len(data.labels))
-        model.compile(
-            optimizer=_optimizer(settings, len(batches)),
-            loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
-            metrics=["accuracy"],
-        )
     clean = data.validation.where(unseen(data.validation, data.training))
+    if len(clean) == 0:
+        raise MediaError(f"{data.name}: expected validation faces that are not in training too, found none: split anew")
+    keras.utils.set_random_seed(settings.seed)
+    batches = Batches(data.training, batch_size=settings.batch_size, seed=settings.seed, augmentation=augmentation)
+    model = _model(folder, state, batches=len(batches))
+    bar = Progress(
+        settings.epochs,
+        len(batches),
+        batches_done=state.epochs_done * len(batches),
+        batch_size=settings.batch_size,
+    )
     log.info("training %s on %d faces, choosing on %d", settings.model, len(data.training), len(clean))
     model.fit(
         batches,
@@ -134,9 +103,40 @@ def fit(data: FaceData, folder: Path, state: RunState, *, augmentation: Augmenta
         epochs=settings.epochs,
         shuffle=False,
         verbose=0,
-        callbacks=[Checkpoints(folder, state), Progress(settings.epochs, len(batches), batches_done=state.epochs_done * len(batches), batch_size=settings.batch_size)],
+        callbacks=[EpochSeeds(batches, seed=settings.seed), Checkpoints(folder, state), bar],
     )
     return state
+
+
+def _model(folder: Path, state: RunState, *, batches: int) -> keras.Model:
+    """Return a compiled model: new, or as the run in `folder` left it.
+
+    The optimizer is always built here: a saved one forgets which weights do not decay.
+    """
+    settings = state.settings
+    optimizer = _optimizer(settings, batches)
+    if state.epochs_done:
+        model = load_checkpoint(folder / LAST, classes=len(settings.labels), with_optimizer=True)
+        optimizer.build(model.trainable_variables)
+        saved = model.optimizer.variables if model.optimizer else []
+        if len(saved) != len(optimizer.variables):
+            raise ModelError(f"{folder / LAST}: expected the optimizer's state, found none that fits: start a new run")
+        for variable, value in zip(optimizer.variables, saved, strict=True):
+            variable.assign(value)
+    else:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"{folder}: expected a folder that can be written: {error.strerror}: give --out"
+            ) from error
+        model = build_model(settings.model, classes=len(settings.labels))
+    model.compile(
+        optimizer=optimizer,
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
+        metrics=["accuracy"],
+    )
+    return model
 
 
 def _optimizer(settings: RunSettings, batches: int) -> keras.optimizers.Optimizer:

@@ -22,8 +22,8 @@ VALIDATION_SHARE = 0.1
 def read_folders(root: Path, *, labels: Sequence[str] = EMOTIONS, seed: int = 0) -> FaceData:
     """Read `root/train/<emotion>/*` and `root/test/<emotion>/*`.
 
-    Every tenth picture of each class of `train/` (drawn by `seed`) becomes the validation split. A picture that cannot be
-    decoded is named and skipped.
+    Every tenth picture of each class of `train/` (drawn by `seed`) becomes the validation split. A picture that cannot
+    be decoded is named and skipped.
 
     Raises:
         MediaError: a split or a class is missing or empty, or a folder is no emotion.

@@ -25,7 +25,9 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships n
         figures = logs or {}
         if batch % 10 == 0 and not self._bar.disable:
             rate = (self._bar.format_dict["rate"] or 0.0) * self._batch_size
-            self._bar.set_postfix_str(f"loss {figures['loss']:.3f} accuracy {figures['accuracy']:.3f} {rate:.0f} faces/s")
+            self._bar.set_postfix_str(
+                f"loss {figures['loss']:.3f} accuracy {figures['accuracy']:.3f} {rate:.0f} faces/s"
+            )
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Say how the epoch ended."""

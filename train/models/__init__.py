@@ -9,7 +9,7 @@ from edge.errors import ConfigError
 
 
 def model_names() -> list[str]:
-    """The names that `build_model` knows."""
+    """Return the names that `build_model` knows."""
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
@@ -23,5 +23,6 @@ def build_model(name: str, *, classes: int) -> keras.Model:
         raise ConfigError(f"unknown model {name!r}: expected one of {', '.join(model_names())}")
     model = importlib.import_module(f"{__name__}.{name}").build(classes)
     if not isinstance(model, keras.Model):
-        raise ConfigError(f"train/models/{name}.py: expected build() to return a keras.Model, found {type(model).__name__}")
+        found = type(model).__name__
+        raise ConfigError(f"train/models/{name}.py: expected build() to return a keras.Model, found {found}")
     return model
