@@ -42,13 +42,15 @@ class DetectSettings(Section):
     min_face_px: side of the smallest face looked for, px of the frame.
     border: the picture's edge is repeated outwards by this share of its shorter side, so that a face that touches
         the edge is found.
+    threads: OpenCV's threads; more find faces sooner on an idle machine, and heat a small one.
     """
 
     cascade: str = "haarcascade_frontalface_alt2.xml"
     scale_factor: Annotated[float, Meta(ge=1.01, le=2.0)] = 1.1
     min_neighbors: Annotated[int, Meta(ge=0, le=20)] = 3
     min_face_px: Annotated[int, Meta(ge=20, le=2048)] = 48
-    border: Annotated[float, Meta(ge=0.0, le=0.5)] = 0.1
+    border: Annotated[float, Meta(ge=0.0, le=0.5)] = 0.25
+    threads: Annotated[int, Meta(ge=1, le=64)] = 1
 
 
 class TrackSettings(Section):

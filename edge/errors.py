@@ -7,6 +7,7 @@
     │   ├── CameraError                  absent, busy, not permitted, gone, silent
     │   └── MediaError                   a file or folder that cannot be read
     ├── SinkError     (OSError)       3  a log that cannot be written
+    │   └── OutputClosed              0  the reader of standard output has ended, as in `| head`
     ├── ModelError    (ValueError)    4  a model or its manifest
     └── StuckError    (RuntimeError)  5  a thread that did not end when told to
 
@@ -49,6 +50,12 @@ class SinkError(EdgeError, OSError):
     """Readings cannot be written where they should go."""
 
     exit_code = 3
+
+
+class OutputClosed(SinkError):
+    """Whoever read our standard output has ended; so do we, in good order."""
+
+    exit_code = 0
 
 
 class ModelError(EdgeError, ValueError):

@@ -1,0 +1,87 @@
+# Bare `make` lists the targets. Each one installs what it needs, once; a changed lock installs again.
+PYTHON ?= python3
+MODEL ?= edge_small
+RUN ?= runs/$(MODEL)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test train evaluate convert bench clip lint format lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: .venv/ready ## read the camera (or play the clip) and log expressions; SOURCE=… ARGS=…
+	@.venv/bin/edge-emotion run $(if $(SOURCE),--source "$(SOURCE)") $(ARGS)
+
+test: .venv-dev/ready .venv-tflite/ready ## install what the tests need and run them, with both interpreters
+	.venv-dev/bin/python -m pytest
+	@if [ -x .venv-tflite/bin/pytest ]; then \
+	    echo "the edge tests again, with tflite-runtime:"; \
+	    EDGE_EMOTION_INTERPRETER=tflite-runtime .venv-tflite/bin/python -m pytest tests/edge; \
+	else \
+	    echo "not run with tflite-runtime: it has no wheel for this Python or machine (it ended at Python 3.11)"; \
+	fi
+
+train: .venv-dev/ready ## train a model; DATA=fer2013.csv MODEL=… ARGS="--epochs 60 --resume"
+	@$(if $(DATA),,$(error expected DATA=path of fer2013.csv or of a folder tree, found none))true
+	.venv-dev/bin/python -m train --data "$(DATA)" --model $(MODEL) --out $(RUN) $(ARGS)
+
+evaluate: .venv-dev/ready ## measure a model; DATA=fer2013.csv MODEL=models/edge_small.tflite
+	@$(if $(DATA),,$(error expected DATA=path of fer2013.csv or of a folder tree, found none))true
+	.venv-dev/bin/python -m train.evaluate $(if $(wildcard $(MODEL)),$(MODEL),models/$(MODEL).tflite) --data "$(DATA)" $(ARGS)
+
+convert: .venv-dev/ready ## make a verified int8 model of a training run; DATA=fer2013.csv RUN=runs/edge_small
+	@$(if $(DATA),,$(error expected DATA=path of fer2013.csv or of a folder tree, found none))true
+	.venv-dev/bin/python -m convert "$(RUN)" --data "$(DATA)" --name $(notdir $(RUN)) $(ARGS)
+
+bench: .venv-dev/ready ## measure each step's speed
+	.venv-dev/bin/python -m pytest benchmarks
+
+clip: .venv/ready ## draw the clip that ships again
+	.venv/bin/python -m edge.scenes edge/assets/demo.mp4
+
+lint: .venv-dev/ready ## check style and types
+	.venv-dev/bin/ruff check .
+	.venv-dev/bin/ruff format --check .
+	.venv-dev/bin/mypy
+
+format: .venv-dev/ready ## put the code into the house's format
+	.venv-dev/bin/ruff check --fix .
+	.venv-dev/bin/ruff format .
+
+lock: .venv-dev/ready ## write the lock files again, from pyproject.toml
+	PATH="$(CURDIR)/.venv-dev/bin:$$PATH" .ci/lock
+
+clean: ## remove the environments
+	rm -rf .venv .venv-dev .venv-tflite
+
+# The runtime alone. Where apt's picamera2 is, the environment sees it; the lock's numpy is apt's own version, so that
+# apt's stays in use (a newer one beside it breaks picamera2).
+.venv/ready: edge/requirements.txt pyproject.toml
+	@$(call new_environment,.venv,$(shell $(PYTHON) -c 'import importlib.util as u; print("--system-site-packages" if u.find_spec("picamera2") else "")'))
+	@$(call install,.venv,edge/requirements.txt)
+
+# All stages: training, conversion, tests, lint.
+.venv-dev/ready: tests/requirements.txt pyproject.toml
+	@$(call new_environment,.venv-dev,)
+	@$(call install,.venv-dev,tests/requirements.txt)
+
+# The edge alone on tflite-runtime, which needs an older numpy and has no wheel for Python 3.12 and later.
+.venv-tflite/ready: tests/requirements-tflite.txt pyproject.toml
+	@if $(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] > (3, 11))'; then \
+	    $(call new_environment,.venv-tflite,) && $(call install,.venv-tflite,tests/requirements-tflite.txt); \
+	else \
+	    mkdir -p .venv-tflite && touch $@; \
+	fi
+
+define new_environment
+echo "making $(1) (once)…" && rm -rf $(1) && \
+$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v[:2] <= (3, 13) else f"expected Python 3.11 to 3.13, found {v[0]}.{v[1]}: name another one with make PYTHON=python3.13")' && \
+{ $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "expected Python with venv, found it without: sudo apt install python3-venv"; exit 1; }; } && \
+$(PYTHON) -m venv $(2) $(1)
+endef
+
+define install
+$(1)/bin/pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r $(2) && \
+$(1)/bin/pip install --quiet --disable-pip-version-check --no-compile --no-deps --no-build-isolation --editable . && \
+touch $(1)/ready
+endef

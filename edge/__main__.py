@@ -1,0 +1,77 @@
+"""The command line: `edge-emotion run`, `python -m edge run`.
+
+Exit codes: 0 done (a stop by `q`, Ctrl-C or SIGTERM included), 1 an error nobody foresaw, 2 configuration or command
+line, 3 camera, file or log, 4 model, 5 a thread that did not end.
+"""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from edge import __version__
+from edge.config import Settings, override, read_settings
+from edge.errors import EdgeError
+from edge.run import run
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(
+        level=logging.DEBUG if options.debug else logging.INFO, format="%(levelname)s: %(message)s", stream=sys.stderr
+    )
+    try:
+        run(_settings(options), json_output=options.json)
+    except EdgeError as error:
+        return _report(error, error.exit_code, debug=options.debug)
+    except Exception as error:  # noqa: BLE001  # the last resort: one line for the user, the traceback on request
+        return _report(error, 1, debug=options.debug)
+    return 0
+
+
+def _report(error: Exception, exit_code: int, *, debug: bool) -> int:
+    if exit_code:
+        kind = "" if isinstance(error, EdgeError) else f"unexpected {type(error).__name__}: "
+        logging.getLogger("edge").error("%s%s", kind, error, exc_info=error if debug else None)
+    return exit_code
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    """The file's settings, where one is given, with the command line's over them."""
+    settings = read_settings(options.config) if options.config else Settings()
+    return Settings(
+        source=override(settings.source, use=options.source),
+        detect=settings.detect,
+        track=settings.track,
+        model=override(settings.model, path=options.model),
+        smooth=settings.smooth,
+        log=override(settings.log, path=options.log),
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="edge-emotion",
+        description="Names the apparent facial expression of each face a camera sees. No image is stored or sent.",
+        epilog="exit codes: 0 done, 2 configuration, 3 camera, file or log, 4 model, 5 a thread that did not end",
+    )
+    parser.add_argument("--version", action="version", version=f"edge-emotion {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    command = commands.add_parser("run", help="read a camera or files, log expressions", epilog=parser.epilog)
+    command.add_argument(
+        "--source",
+        metavar="auto|camera|picamera|/dev/videoN|scene:NAME|FILE|FOLDER",
+        help="where frames come from (default: auto: the Pi camera, else the first other one, else a clip)",
+    )
+    command.add_argument("--model", metavar="FILE", help="a .tflite model with its .json beside it")
+    command.add_argument("--config", metavar="FILE", type=Path, help="settings in TOML")
+    command.add_argument("--log", metavar="FILE", help="the JSON-lines log; appended to (default: readings.jsonl)")
+    command.add_argument("--json", action="store_true", help="print readings to standard output, for a pipe")
+    command.add_argument("--debug", action="store_true", help="log more, and show the traceback of an error")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""The `run` command: builds the pipeline that the settings ask for, runs it, sums up."""
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+import cv2
+
+from edge.config import LogSettings, Settings
+from edge.manifest import read_model
+from edge.pipeline import Meters, Pipeline, Steps
+from edge.runtime.keys import on_key
+from edge.sinks.base import Sink
+from edge.sinks.changes import Changes
+from edge.sinks.console import PlainLines
+from edge.sinks.jsonl import JsonLinesLog, JsonLinesOutput
+from edge.sources.base import Source
+from edge.sources.choose import open_source
+from edge.summary import summarize
+from edge.vision.classify import EmotionClassifier
+from edge.vision.detect import HaarDetector
+from edge.vision.smooth import Smoother
+from edge.vision.track import Tracker
+
+SHIPPED_MODEL = Path(__file__).resolve().parent.parent / "models" / "edge_small.tflite"
+
+
+def run(settings: Settings, *, json_output: bool) -> None:
+    """Run until the source ends, `q`, Ctrl-C or SIGTERM; then print a summary.
+
+    json_output: readings go to standard output, and everything meant for a person to standard error.
+
+    Raises:
+        EdgeError: something cannot be used; the message is meant for the user.
+    """
+    cv2.setNumThreads(settings.detect.threads)
+    person: TextIO = sys.stderr if json_output else sys.stdout
+    steps_for = build_steps(settings)
+    source = open_source(settings.source)
+    sinks: list[Sink] = []
+    try:
+        log_path = Path(settings.log.path)
+        sinks.append(open_log(settings.log, source))
+        if json_output:
+            sinks.append(JsonLinesOutput(say_none=source.stills))
+        meters = Meters()
+        sinks.append(_open_console(source, log_path, meters, person))
+        pipeline = Pipeline(
+            source, steps_for(source), sinks, meters, stall_timeout_s=settings.source.stall_timeout_s
+        )
+    except BaseException:
+        for sink in sinks:
+            sink.close()
+        source.close()
+        raise
+    try:
+        with _signals(pipeline.ask_stop), on_key("q", pipeline.ask_stop):
+            pipeline.run()
+    finally:
+        print(summarize(meters, source, log_path), file=person)  # noqa: T201  # the command's answer
+
+
+def build_steps(settings: Settings) -> Callable[[Source], Steps]:
+    """Open model and cascade; return what makes the steps for a source, once that is known.
+
+    Raises:
+        ConfigError, ModelError: a cascade or model cannot be used.
+    """
+    content, manifest = read_model(Path(settings.model.path) if settings.model.path else SHIPPED_MODEL)
+    classifier = EmotionClassifier(content, manifest, package=settings.model.interpreter)
+    detector = HaarDetector(settings.detect)
+
+    def steps_for(source: Source) -> Steps:
+        tracker = Tracker(settings.track, min_hits=1 if source.stills else settings.track.min_hits)
+        return Steps(detector, tracker, classifier, Smoother(settings.smooth, classifier.labels))
+
+    return steps_for
+
+
+def open_log(settings: LogSettings, source: Source) -> JsonLinesLog:
+    """Open the log in the mode that suits the source, unless the settings name one.
+
+    Raises:
+        SinkError: it cannot be written.
+    """
+    mode = settings.mode
+    if mode == "auto":
+        mode = "changes" if source.live else "all"
+    changes = Changes(summary_interval_s=settings.summary_interval_s) if mode == "changes" else None
+    return JsonLinesLog(Path(settings.path), changes=changes, say_none=source.stills)
+
+
+def _open_console(source: Source, log_path: Path, meters: Meters, person: TextIO) -> Sink:
+    def frames() -> int:
+        return meters.latency.count
+
+    if not person.isatty():
+        print(f"reading {source.name}, log: {log_path}", file=person, flush=True)  # noqa: T201  # the command's answer
+        return PlainLines(frames=frames, stream=person)
+    from edge.sinks.table import LiveTable  # noqa: PLC0415  # rich is slow to import, and needed only here
+
+    return LiveTable(f"edge-emotion: {source.name}", f"log: {log_path}   q: quit", frames=frames, stream=person)
+
+
+@contextmanager
+def _signals(ask_stop: Callable[[], None]) -> Iterator[None]:
+    """SIGTERM and SIGINT (Ctrl-C) end the run in good order as long as the `with` block runs."""
+    before = {number: signal.signal(number, lambda *_: ask_stop()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,78 @@
+"""Hands items from one thread to the next."""
+
+import threading
+from collections import deque
+from enum import Enum
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Closed(Exception):  # noqa: N818  # an end, not an error: it is how a loop learns that it is over
+    """The hand-over is closed: nothing more will come, or nobody takes any more."""
+
+
+class Policy(Enum):
+    """What happens when the hand-over is full."""
+
+    NEWEST_WINS = "newest wins"
+    """The oldest item is dropped and counted: the giver never waits, so that latency never grows."""
+
+    BLOCKING = "blocking"
+    """The giver waits: nothing is lost, so that results repeat."""
+
+
+class HandOver(Generic[T]):
+    """A bounded place between two threads.
+
+    Closing wakes both sides: `put` raises `Closed` at once; `get` first gives what is still there, then raises it.
+
+    dropped: how many items newest-wins has thrown away.
+    """
+
+    def __init__(self, policy: Policy, *, capacity: int = 1) -> None:
+        self.dropped = 0
+        self._policy = policy
+        self._capacity = capacity
+        self._items: deque[T] = deque()
+        self._closed = False
+        self._changed = threading.Condition()  # protects all of the above
+
+    def put(self, item: T) -> None:
+        """Give `item`.
+
+        Raises:
+            Closed: nobody takes any more.
+        """
+        with self._changed:
+            if self._policy is Policy.BLOCKING:
+                self._changed.wait_for(lambda: self._closed or len(self._items) < self._capacity)
+            if self._closed:
+                raise Closed
+            if len(self._items) == self._capacity:
+                self._items.popleft()
+                self.dropped += 1
+            self._items.append(item)
+            self._changed.notify_all()
+
+    def get(self) -> T:
+        """Wait for the next item.
+
+        Raises:
+            Closed: nothing more will come.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._items)
+            if not self._items:
+                raise Closed
+            item = self._items.popleft()
+            self._changed.notify_all()
+            return item
+
+    def close(self, *, discard: bool = False) -> None:
+        """Let nothing more in. May be called twice. discard: throw away what is still there, too."""
+        with self._changed:
+            self._closed = True
+            if discard:
+                self._items.clear()
+            self._changed.notify_all()

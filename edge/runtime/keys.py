@@ -1,0 +1,47 @@
+"""Listens for a key on the terminal, without waiting for Enter."""
+
+import os
+import select
+import sys
+import termios
+import threading
+import tty
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def on_key(key: str, action: Callable[[], None]) -> Iterator[None]:
+    """Call `action` from a thread of its own when `key` is pressed, as long as the `with` block runs.
+
+    Does nothing where standard input is no terminal. The terminal is left as it was found.
+    """
+    if not sys.stdin.isatty():
+        yield
+        return
+    terminal = sys.stdin.fileno()
+    before = termios.tcgetattr(terminal)
+    wake_reader, wake_writer = os.pipe()
+    listener = threading.Thread(target=_listen, args=(terminal, wake_reader, key, action), name="keys", daemon=True)
+    tty.setcbreak(terminal)
+    try:
+        listener.start()
+        yield
+    finally:
+        os.write(wake_writer, b"\0")
+        listener.join()
+        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+        os.close(wake_reader)
+        os.close(wake_writer)
+
+
+def _listen(terminal: int, wake_reader: int, key: str, action: Callable[[], None]) -> None:
+    while True:
+        ready, _, _ = select.select([terminal, wake_reader], [], [])
+        if wake_reader in ready:
+            return
+        typed = os.read(terminal, 64)
+        if not typed:
+            return  # the terminal has gone
+        if key.encode() in typed:
+            action()

@@ -1,0 +1,53 @@
+"""Prints a plain line a second: for a file, a pipe, a journal."""
+
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+from edge.records import Observation
+
+LINE_S = 1.0
+
+
+class Rate:
+    """Frames a second since it was last asked.
+
+    count: gives how many frames were processed so far.
+    """
+
+    def __init__(self, count: Callable[[], int]) -> None:
+        self._count = count
+        self._at = time.monotonic()
+        self._seen = count()
+
+    def __call__(self) -> float:
+        now, seen = time.monotonic(), self._count()
+        rate = (seen - self._seen) / max(now - self._at, 1e-6)
+        self._at, self._seen = now, seen
+        return rate
+
+
+class PlainLines:
+    """One line a second. frames: gives how many frames were processed so far."""
+
+    name = "console"
+
+    def __init__(self, *, frames: Callable[[], int], stream: TextIO) -> None:
+        self._rate = Rate(frames)
+        self._stream = stream
+        self._at = time.monotonic()
+
+    def write(self, observation: Observation) -> None:
+        """Write a line, unless one was written less than a second ago."""
+        now = time.monotonic()
+        if now - self._at < LINE_S:
+            return
+        self._at = now
+        faces = ", ".join(
+            f"face {reading.track_id} {reading.emotion} {reading.confidence:.0%}" for reading in observation.readings
+        )
+        line = f"frame {observation.frame_index}  {self._rate():.1f} frames/s  {faces or 'no face'}"
+        print(line, file=self._stream, flush=True)  # noqa: T201  # this sink is the command line's output
+
+    def close(self) -> None:
+        """Nothing is left to write."""

@@ -1,0 +1,81 @@
+"""Names the expression of a face with a TFLite model."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.errors import ModelError
+from edge.manifest import Manifest, TensorSpec
+from edge.records import Box, EmotionScores, Gray
+from edge.vision.crop import crop_face, to_unit
+from edge.vision.interpreter import Package, open_interpreter
+
+
+class EmotionClassifier:
+    """A model with what its manifest says of it. One thread alone may use an instance: that is the interpreter's rule.
+
+    labels: the model's labels, in the order of the probabilities.
+    package: name of the interpreter package in use.
+    """
+
+    def __init__(self, content: bytes, manifest: Manifest, *, package: Package = "auto") -> None:
+        """Open the model and check it against its manifest.
+
+        Raises:
+            ModelError: it cannot be opened, or its shapes, types or quantization are not the manifest's.
+        """
+        self.labels = manifest.labels
+        self._framing = manifest.framing
+        self._size = manifest.input.size
+        self._interpreter, self.package = open_interpreter(content, package=package)
+        inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        if len(inputs) != 1 or len(outputs) != 1:
+            raise ModelError(f"expected a model with one input and one output, found {len(inputs)} and {len(outputs)}")
+        _check(inputs[0], (1, self._size, self._size, 1), manifest.input_tensor, "input")
+        _check(outputs[0], (1, len(self.labels)), manifest.output_tensor, "output")
+        self._input, self._output = int(inputs[0]["index"]), int(outputs[0]["index"])
+        self._stored = _input_table(manifest.input_tensor)
+        self._output_spec = manifest.output_tensor
+
+    def classify(self, gray: Gray, box: Box) -> EmotionScores:
+        """Name the face in `box` of the frame `gray`, (H, W) uint8."""
+        return self.score(crop_face(gray, box, framing=self._framing, size=self._size))
+
+    def score(self, face: Gray) -> EmotionScores:
+        """Name a face that is cropped already, (size, size) uint8."""
+        self._interpreter.set_tensor(self._input, self._stored[face][np.newaxis, :, :, np.newaxis])
+        self._interpreter.invoke()
+        return EmotionScores(self._probabilities(self._interpreter.get_tensor(self._output)[0]))
+
+    def _probabilities(self, stored: NDArray[Any]) -> NDArray[np.float32]:
+        values = stored.astype(np.float32)
+        if self._output_spec.scale:
+            values = (values - np.float32(self._output_spec.zero_point)) * np.float32(self._output_spec.scale)
+        total = values.sum()
+        # 256 steps do not sum to 1 exactly. A model that answers nothing at all is as unsure as can be.
+        return values / total if total > 0 else np.full_like(values, 1 / len(values))
+
+
+def _input_table(spec: TensorSpec) -> NDArray[Any]:
+    """What is stored in the input tensor for each luma 0 ... 255: one table serves int8, uint8 and float models."""
+    unit = to_unit(np.arange(256, dtype=np.uint8))
+    if not spec.scale:
+        return unit.astype(spec.dtype)
+    limits = np.iinfo(spec.dtype)
+    return np.clip(np.round(unit / spec.scale + spec.zero_point), limits.min, limits.max).astype(spec.dtype)
+
+
+def _check(details: dict[str, Any], shape: tuple[int, ...], spec: TensorSpec, end: str) -> None:
+    found = tuple(int(side) for side in details["shape"])
+    if found != shape:
+        raise ModelError(f"expected a model with {end} shape {shape} as its manifest says, found {found}")
+    dtype = np.dtype(details["dtype"]).name
+    if dtype != spec.dtype:
+        raise ModelError(f"expected a model with {end} type {spec.dtype} as its manifest says, found {dtype}")
+    scale, zero_point = details["quantization"]
+    if not np.isclose(scale, spec.scale, rtol=1e-4) or zero_point != spec.zero_point:
+        raise ModelError(
+            f"expected {end} scale {spec.scale:g} and zero point {spec.zero_point} as the manifest says,"
+            f" found {scale:g} and {zero_point}"
+        )

@@ -1,0 +1,38 @@
+"""Opens a TFLite model with whichever interpreter package is installed."""
+
+import importlib
+from typing import Any, Literal
+
+from edge.errors import ModelError
+
+Package = Literal["auto", "ai-edge-litert", "tflite-runtime"]
+
+MODULES = {"ai-edge-litert": "ai_edge_litert.interpreter", "tflite-runtime": "tflite_runtime.interpreter"}
+"""The same `Interpreter` under two names. ai-edge-litert comes first: it alone runs int8 through XNNPACK by default."""
+
+
+def open_interpreter(content: bytes, *, package: Package = "auto") -> tuple[Any, str]:
+    """Return an `Interpreter` with its tensors allocated, on one thread, and the name of the package it came from.
+
+    One thread is best for nets this small; more only wait for each other.
+
+    Raises:
+        ModelError: no package can run it, or the bytes are no model.
+    """
+    wanted = list(MODULES) if package == "auto" else [package]
+    problems = []
+    for name in wanted:
+        try:
+            module = importlib.import_module(MODULES[name])
+        except ImportError as error:
+            problems.append(f"{name}: {error}")
+            continue
+        try:
+            interpreter = module.Interpreter(model_content=content, num_threads=1)
+            interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            # tflite-runtime imports with numpy 2 and fails only here, with a sentence about numpy's ABI.
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise ModelError(f"expected a TFLite model, and {name} cannot open it: {reason}") from error
+        return interpreter, name
+    raise ModelError(f"expected ai-edge-litert or tflite-runtime, found neither ({'; '.join(problems)}): make run")
