@@ -19,7 +19,7 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Base of the manifest's parts: read-only, and a misspelt key is an error."""
 
 
-class Framing(Record):
+class Framing(Record, frozen=True):
     """How a detector's box is turned into the square that the model was trained to see.
 
     scale: the box's sides are multiplied by this, about its middle.
@@ -30,14 +30,14 @@ class Framing(Record):
     shift_y: Annotated[float, Meta(ge=-1.0, le=1.0)] = 0.0
 
 
-class InputSpec(Record):
+class InputSpec(Record, frozen=True):
     """What goes in: (1, size, size, 1), luma scaled to 0 ... 1, then quantized where the model is."""
 
     size: Annotated[int, Meta(ge=16, le=256)] = 48
     value_range: tuple[float, float] = (0.0, 1.0)
 
 
-class TensorSpec(Record):
+class TensorSpec(Record, frozen=True):
     """One end of the model. real value = scale * (stored - zero_point); scale 0 where it is not quantized."""
 
     dtype: Literal["int8", "uint8", "float32"]
@@ -45,7 +45,7 @@ class TensorSpec(Record):
     zero_point: int
 
 
-class Accuracy(Record):
+class Accuracy(Record, frozen=True):
     """Share of right answers, of the float checkpoint and of this file, on one split."""
 
     dataset: str
@@ -58,7 +58,7 @@ class Accuracy(Record):
     date: str
 
 
-class Manifest(Record, kw_only=True):
+class Manifest(Record, frozen=True, kw_only=True):
     """All facts of one model file."""
 
     schema_version: Annotated[int, Meta(ge=SCHEMA_VERSION, le=SCHEMA_VERSION)] = SCHEMA_VERSION
@@ -99,11 +99,15 @@ def read_manifest(model: Path) -> Manifest:
         manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
         check_labels(manifest.labels)
     except FileNotFoundError as error:
-        raise ModelError(f"{path}: expected the manifest of {model.name} here, found nothing: copy both files") from error
+        raise ModelError(
+            f"{path}: expected the manifest of {model.name} here, found nothing: copy both files"
+        ) from error
     except OSError as error:
         raise ModelError(f"{path}: the manifest cannot be read: {error.strerror}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, LabelError) as error:
-        raise ModelError(f"{path}: this is no manifest of schema {SCHEMA_VERSION}: {error}: convert the model again") from error
+        raise ModelError(
+            f"{path}: this is no manifest of schema {SCHEMA_VERSION}: {error}: convert the model again"
+        ) from error
     return manifest
 
 
@@ -129,6 +133,11 @@ def read_model(model: Path) -> tuple[bytes, Manifest]:
     return content, manifest
 
 
+def manifest_bytes(manifest: Manifest) -> bytes:
+    """Return the manifest as indented JSON, the content of its file."""
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
+
+
 def write_manifest(manifest: Manifest, path: Path) -> None:
-    """Write the manifest to `path` as indented JSON."""
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+    """Write the manifest to `path`."""
+    path.write_bytes(manifest_bytes(manifest))

@@ -2,10 +2,13 @@
 
 import logging
 import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.errors import ConfigError, ModelError
+from edge.labels import CLASS_SETS, check_labels
 from train.faces import FACE_PX
 from train.state import BEST, RUN, RunState, read_state
 
@@ -13,6 +16,45 @@ if TYPE_CHECKING:
     import keras
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """A trained model. labels: what its K answers mean. state: the run it comes from, where that is known."""
+
+    path: Path
+    model: "keras.Model"
+    labels: tuple[str, ...]
+    state: RunState | None
+
+
+def open_checkpoint(path: Path, *, labels: Sequence[str] | None = None) -> Checkpoint:
+    """Load the checkpoint that `path` means, with its labels.
+
+    Args:
+        path: a run's folder, whose best checkpoint is meant, or a `.keras` file.
+        labels: what the answers mean. Default: what the run beside the file says, else the set of 7, 6 or 5 classes.
+
+    Raises:
+        ConfigError: the labels are none of ours, contradict the run, or cannot be told.
+        ModelError: there is no checkpoint, or it does not fit the labels.
+    """
+    found, state = find_checkpoint(path)
+    if labels is None and state is not None:
+        labels = state.settings.labels
+    if labels is not None:
+        labels = check_labels(labels)
+        if state is not None and labels != state.settings.labels:
+            trained = ", ".join(state.settings.labels)
+            raise ConfigError(f"{path}: expected the run's labels {trained}, found {', '.join(labels)}: drop --labels")
+    model = load_checkpoint(found, classes=None if labels is None else len(labels))
+    if labels is None:
+        classes = int(model.output_shape[1])
+        if classes not in CLASS_SETS:
+            sets = ", ".join(map(str, sorted(CLASS_SETS)))
+            raise ConfigError(f"{found}: expected {sets} classes, found {classes}: name them with --labels")
+        labels = CLASS_SETS[classes]
+    return Checkpoint(found, model, tuple(labels), state)
 
 
 def find_checkpoint(path: Path) -> tuple[Path, RunState | None]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.errors import MediaError
 from edge.labels import EMOTIONS
@@ -52,14 +53,24 @@ def _read_split(folder: Path, labels: Sequence[str]) -> FaceSet:
     return FaceSet(np.stack(pixels), np.eye(len(labels), dtype=np.float32)[codes])
 
 
-def _read_faces(folder: Path) -> list[np.ndarray]:
+def _read_faces(folder: Path) -> list[NDArray[np.uint8]]:
     faces = []
     for path in find_pictures(folder):
-        picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        picture = _decode(path)
         if picture is None:
             log.warning("%s: not a picture that can be decoded: skipped", path)
-            continue
-        faces.append(resize_face(np.asarray(picture, dtype=np.uint8), size=FACE_PX))
+        else:
+            faces.append(resize_face(picture, size=FACE_PX))
     if not faces:
         raise MediaError(f"{folder}: expected at least one readable picture, found none")
     return faces
+
+
+def _decode(path: Path) -> NDArray[np.uint8] | None:
+    """Return (H, W) uint8 luma, or None. From memory, since OpenCV then refuses a picture that is cut short."""
+    try:
+        content = np.frombuffer(path.read_bytes(), dtype=np.uint8)
+    except OSError:
+        return None
+    picture = cv2.imdecode(content, cv2.IMREAD_GRAYSCALE) if content.size else None
+    return None if picture is None else np.asarray(picture, dtype=np.uint8)
