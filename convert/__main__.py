@@ -39,20 +39,20 @@ def run(options: argparse.Namespace) -> None:
     """Do what the command line asks for."""
     from convert.pipeline import Settings, convert  # noqa: PLC0415  # Keras takes seconds: --help does not wait
 
-    settings = msgspec.convert(
-        {
-            "name": options.name,
-            "labels": options.labels,
-            "out": options.out,
-            "calibration_faces": options.calibration_faces,
-            "max_loss": options.max_loss,
-            "seed": options.seed,
-            "framing": {"scale": options.framing_scale, "shift_y": options.framing_shift},
-            "release": options.release,
-        },
-        Settings,
-    )
+    wanted = {field: getattr(options, field) for field in Settings.__struct_fields__ if hasattr(options, field)}
+    wanted["framing"] = {"scale": options.framing_scale, "shift_y": options.framing_shift}
+    try:
+        settings = msgspec.convert(wanted, Settings)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{_option(error, options)}: choose another value") from error
     convert(options.checkpoint, options.data, settings)
+
+
+def _option(error: msgspec.ValidationError, options: argparse.Namespace) -> str:
+    """Say which option is meant, what it expects and what was given."""
+    rule, _, place = str(error).replace("`", "").partition(" - at $.")
+    name = place.replace(".", "_").replace("shift_y", "shift")
+    return f"--{name.replace('_', '-')}: e{rule[1:]}, found {getattr(options, name, 'another')}"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -61,11 +61,11 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.DEBUG if options.debug else logging.INFO, format="%(message)s")
     try:
         run(options)
-    except (EdgeError, msgspec.ValidationError) as error:
+    except EdgeError as error:
         if options.debug:
             raise
         print(f"convert: {error}", file=sys.stderr)  # noqa: T201  # the command's answer
-        return error.exit_code if isinstance(error, EdgeError) else ConfigError.exit_code
+        return error.exit_code
     except KeyboardInterrupt:
         print("convert: stopped; what was published before stands as it was", file=sys.stderr)  # noqa: T201  # same
         return INTERRUPTED

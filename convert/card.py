@@ -74,9 +74,9 @@ def card_text(manifest: Manifest, comparisons: Sequence[Comparison], data: FaceD
 def _accuracy(comparisons: Sequence[Comparison]) -> list[str]:
     first = comparisons[0].int8
     text = (
-        f"Share of right answers, {len(first.labels)} classes. The training's best epoch was chosen on {first.split}, so"
-        " its figures flatter. *Not in training*: without the faces that also stand, pixel for pixel, in the training"
-        " split."
+        f"Share of right answers, {len(first.labels)} classes. The training's best epoch was chosen on {first.split},"
+        " so its figures flatter. *Not in training*: without the faces that also stand, pixel for pixel, in the"
+        " training split."
     )
     if len(comparisons) == 1:
         text += " The test split was not read for this file."

@@ -20,6 +20,13 @@ INPUT_SCALE = 1 / 255
 INPUT_ZERO_POINT = -128
 """With these, quantizing a crop is `crop ^ 0x80` seen as int8."""
 
+OUTPUT_SCALE = 1 / 256
+OUTPUT_ZERO_POINT = -128
+"""What TFLite prescribes for a softmax in int8.
+
+Source: TensorFlow Lite 8-bit quantization specification.
+"""
+
 STORED_TYPES = ("int8", "int32")
 """int8: input, output, weights, activations. int32: biases, shapes, axes. Any other was left unquantized."""
 
@@ -66,10 +73,15 @@ def check_tensors(content: bytes, labels: Sequence[str]) -> Ends:
         _check_end("input", entries[0], shape=(1, FACE_PX, FACE_PX, 1)),
         _check_end("output", answers[0], shape=(1, len(labels))),
     )
-    if not np.isclose(ends.input.scale, INPUT_SCALE, rtol=1e-5) or ends.input.zero_point != INPUT_ZERO_POINT:
+    if not _is_stored(ends.input, INPUT_SCALE, INPUT_ZERO_POINT):
         raise ModelError(
             f"input: expected scale 1/255 with zero point {INPUT_ZERO_POINT}, found {ends.input.scale:.8f} with"
             f" {ends.input.zero_point}: calibrate with faces that reach from 0 to 255"
+        )
+    if not _is_stored(ends.output, OUTPUT_SCALE, OUTPUT_ZERO_POINT):
+        raise ModelError(
+            f"output: expected probabilities (scale 1/256, zero point {OUTPUT_ZERO_POINT}), found scale"
+            f" {ends.output.scale:.8f} with {ends.output.zero_point}: end the net with a softmax"
         )
     return ends
 
@@ -101,7 +113,7 @@ def check_loss(*, float_accuracy: float, int8_accuracy: float, max_loss: float) 
         ModelError: it did.
     """
     loss = float_accuracy - int8_accuracy
-    if loss > max_loss:
+    if not loss <= max_loss:  # so that a figure that is no number is refused, too
         raise ModelError(
             f"expected int8 to lose at most {max_loss:.4f} accuracy, found {loss:.4f} ({float_accuracy:.4f} to"
             f" {int8_accuracy:.4f}): nothing was written; try more --calibration-faces or another seed"
@@ -125,3 +137,7 @@ def _check_end(which: str, tensor: dict[str, Any], *, shape: tuple[int, ...]) ->
         raise ModelError(f"{which}: expected int8, found {dtype}: quantize the whole net")
     scale, zero_point = tensor["quantization"]
     return TensorSpec(cast(Literal["int8"], dtype), float(scale), int(zero_point))
+
+
+def _is_stored(spec: TensorSpec, scale: float, zero_point: int) -> bool:
+    return bool(np.isclose(spec.scale, scale, rtol=1e-5)) and spec.zero_point == zero_point

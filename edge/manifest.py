@@ -84,7 +84,7 @@ def manifest_path(model: Path) -> Path:
 
 
 def sha256_of(content: bytes) -> str:
-    """The hash that ties a manifest to its model."""
+    """Return the hash that ties a manifest to its model."""
     return hashlib.sha256(content).hexdigest()
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from edge.errors import ConfigError, ModelError
 from edge.labels import CLASS_SETS, check_labels
 from train.faces import FACE_PX
@@ -84,7 +86,7 @@ def load_checkpoint(path: Path, *, classes: int | None = None, with_optimizer: b
 
     Raises:
         ConfigError: Keras or its backend is not installed.
-        ModelError: the file is missing or damaged, or the model's shapes are others.
+        ModelError: the file is missing or damaged, the model's shapes are others, or its weights are not numbers.
     """
     if not path.is_file():
         raise ModelError(f"{path}: expected a .keras checkpoint, found none: name one, or a run of `train`")
@@ -109,6 +111,8 @@ def load_checkpoint(path: Path, *, classes: int | None = None, with_optimizer: b
             f"{path}: expected a .keras checkpoint, found a file Keras cannot load: train or copy it again"
         ) from error
     _check_shapes(model, path, classes)
+    if not all(np.isfinite(weights).all() for weights in model.get_weights()):
+        raise ModelError(f"{path}: expected finite weights, found NaN or infinity: the training diverged, train again")
     return model
 
 
