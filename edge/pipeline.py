@@ -148,9 +148,10 @@ class Pipeline:
         with self._meters.classify.measure():
             scores = classifier.classify(frame.gray, track.box)
         said = self._steps.smoother.update(track.track_id, scores, position_s=frame.position_s)
+        height, width = frame.gray.shape
         return Reading(
             track_id=track.track_id,
-            box=track.box,
+            box=track.box.clipped(width, height),
             emotion=said.emotion,
             confidence=said.confidence,
             probabilities=dict(zip(classifier.labels, said.probabilities.tolist(), strict=True)),

@@ -77,7 +77,11 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """A face found in one frame. weight: the cascade's level weight (larger is surer; not a probability)."""
+    """A face found in one frame.
+
+    box: square; it may reach beyond the picture's edge.
+    weight: the cascade's level weight (larger is surer; not a probability).
+    """
 
     box: Box
     weight: float
@@ -115,6 +119,7 @@ class EmotionScores:
 class Reading:
     """What is said of one face in one frame. It carries no pixels.
 
+    box: inside the picture.
     emotion: one of the model's labels, or `uncertain`.
     confidence: 0.0 to 1.0, the (smoothed) probability of the likeliest label.
     probabilities: label to probability, sums to 1.

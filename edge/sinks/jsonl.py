@@ -5,7 +5,6 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
@@ -40,7 +39,8 @@ class JsonLinesLog:
         self._flushed_at = time.monotonic()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file: BinaryIO = path.open("ab")
+            # Unbuffered: what is written at once is decided here, and a failed write leaves nothing behind to fail again.
+            self._file = path.open("ab", buffering=0)
         except OSError as error:
             raise SinkError(f"{path}: expected a log file that can be written, found: {error.strerror}: see --log") from error
 
@@ -71,8 +71,9 @@ class JsonLinesLog:
         if not self._pending:
             return
         try:
-            self._file.write(b"".join(self._pending))
-            self._file.flush()
+            rest = memoryview(b"".join(self._pending))
+            while rest:
+                rest = rest[self._file.write(rest) :]
         except OSError as error:
             raise SinkError(f"{self._path}: the log cannot be written: {error.strerror}: free some space") from error
         self._pending.clear()

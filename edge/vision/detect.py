@@ -43,22 +43,22 @@ class HaarDetector:
         self._settings = settings
         try:
             self._cascade = cv2.CascadeClassifier(str(path))
-        except (cv2.error, AttributeError) as error:
+        except (cv2.error, AttributeError, SystemError) as error:  # OpenCV's binding raises each of them
             raise ConfigError(
-                f"OpenCV {cv2.__version__} cannot load {path}: expected a Haar cascade and OpenCV 4"
+                f"{path}: expected a Haar cascade and OpenCV 4, found a file that OpenCV {cv2.__version__} cannot load"
             ) from error
         if self._cascade.empty():
-            raise ConfigError(f"{path}: expected a Haar cascade, found a file that OpenCV cannot read as one")
+            raise ConfigError(f"{path}: expected a Haar cascade, found a file that has none")
 
     def detect(self, gray: Gray) -> list[Detection]:
-        """Return the faces in `gray`, (H, W) uint8, largest first; boxes lie inside the picture.
+        """Return the faces in `gray`, (H, W) uint8, largest first; a box may reach beyond the picture's edge.
 
         The picture's edge is repeated outwards before the search, since a cascade wants some room around a face:
-        a tight portrait is lost without it.
+        a tight portrait is lost without it. A box is left square where it reaches into that border, so that the face
+        is cropped undistorted.
         """
         settings = self._settings
-        height, width = gray.shape
-        border = round(settings.border * min(height, width))
+        border = round(settings.border * min(gray.shape))
         searched = gray
         if border:
             searched = np.asarray(cv2.copyMakeBorder(gray, *(border,) * 4, cv2.BORDER_REPLICATE), dtype=np.uint8)
@@ -70,8 +70,9 @@ class HaarDetector:
             outputRejectLevels=True,
         )
         detections = [
-            Detection(Box(int(x) - border, int(y) - border, int(w), int(h)).clipped(width, height), float(weight))
+            Detection(Box(int(x) - border, int(y) - border, int(w), int(h)), float(weight))
             for (x, y, w, h), weight in zip(found, np.ravel(weights), strict=True)
         ]
-        inside = [detection for detection in detections if detection.box.area > 0]
-        return sorted(inside, key=lambda detection: detection.box.area, reverse=True)
+        height, width = gray.shape
+        touching = [detection for detection in detections if detection.box.clipped(width, height).area > 0]
+        return sorted(touching, key=lambda detection: detection.box.area, reverse=True)

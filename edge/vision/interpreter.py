@@ -1,6 +1,9 @@
 """Opens a TFLite model with whichever interpreter package is installed."""
 
 import importlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 from edge.errors import ModelError
@@ -28,11 +31,29 @@ def open_interpreter(content: bytes, *, package: Package = "auto") -> tuple[Any,
             problems.append(f"{name}: {error}")
             continue
         try:
-            interpreter = module.Interpreter(model_content=content, num_threads=1)
-            interpreter.allocate_tensors()
+            with _silence():
+                interpreter = module.Interpreter(model_content=content, num_threads=1)
+                interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             # tflite-runtime imports with numpy 2 and fails only here, with a sentence about numpy's ABI.
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise ModelError(f"expected a TFLite model, and {name} cannot open it: {reason}") from error
         return interpreter, name
     raise ModelError(f"expected ai-edge-litert or tflite-runtime, found neither ({'; '.join(problems)}): make run")
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep the interpreter's own lines off the terminal; what goes wrong is raised, and said by our errors.
+
+    TFLite writes to file descriptor 2 from C++ and offers no switch. Only its construction talks, in the main thread.
+    """
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

@@ -1,0 +1,17 @@
+"""What the tests of all stages share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def datasets() -> Path:
+    """Folder of the real data (FER2013, photographs); it is not part of the repository."""
+    folder = Path(os.environ.get("EDGE_EMOTION_DATA", REPOSITORY.parent / "shared" / "datasets"))
+    if not folder.is_dir():
+        pytest.skip(f"the real data is not at {folder}: name its place in EDGE_EMOTION_DATA")
+    return folder

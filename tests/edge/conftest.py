@@ -1,0 +1,42 @@
+"""What the tests of the edge share. They run under either interpreter package."""
+
+import os
+from pathlib import Path
+
+import cv2
+import pytest
+
+from edge.config import DetectSettings
+from edge.manifest import read_model
+from edge.run import SHIPPED_MODEL
+from edge.vision.classify import EmotionClassifier
+from edge.vision.detect import HaarDetector
+
+PACKAGE = os.environ.get("EDGE_EMOTION_INTERPRETER", "auto")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_opencv_thread():
+    cv2.setNumThreads(1)
+
+
+@pytest.fixture(scope="session")
+def interpreter_package():
+    """Which interpreter package this test run is for."""
+    return PACKAGE
+
+
+@pytest.fixture
+def classifier():
+    """The model that ships, in the interpreter under test."""
+    return EmotionClassifier(*read_model(SHIPPED_MODEL), package=PACKAGE)
+
+
+@pytest.fixture
+def detector():
+    return HaarDetector(DetectSettings())
+
+
+@pytest.fixture(scope="session")
+def demo_clip():
+    return Path(__file__).parents[2] / "edge" / "assets" / "demo.mp4"

@@ -1,0 +1,120 @@
+"""Items pass from thread to thread: nothing lost where that is promised, newest first where that is."""
+
+import threading
+
+import pytest
+
+from edge.runtime.handover import Closed, HandOver, Policy
+
+
+def in_thread(body):
+    """Run `body` on a thread; return the thread and the list its result lands in."""
+    results = []
+    thread = threading.Thread(target=lambda: results.append(body()), daemon=True)
+    thread.start()
+    return thread, results
+
+
+def taken_until_closed(handover):
+    items = []
+    try:
+        while True:
+            items.append(handover.get())
+    except Closed:
+        return items
+
+
+def test_newest_wins_keeps_the_newest_and_counts_the_rest():
+    """A slow taker gets the newest item; what it missed is counted, and the giver never waits."""
+    handover = HandOver(Policy.NEWEST_WINS)
+    for number in range(5):
+        handover.put(number)
+    assert handover.get() == 4
+    assert handover.dropped == 4
+
+
+def test_newest_wins_with_room_drops_the_oldest():
+    """With room for three, the three newest stay, in order."""
+    handover = HandOver(Policy.NEWEST_WINS, capacity=3)
+    for number in range(5):
+        handover.put(number)
+    handover.close()
+    assert taken_until_closed(handover) == [2, 3, 4]
+    assert handover.dropped == 2
+
+
+@pytest.mark.parametrize("capacity", [1, 4])
+def test_blocking_loses_nothing_and_keeps_the_order(capacity):
+    """A thousand items through a small blocking hand-over arrive complete and in order."""
+    handover = HandOver(Policy.BLOCKING, capacity=capacity)
+    taker, results = in_thread(lambda: taken_until_closed(handover))
+    for number in range(1000):
+        handover.put(number)
+    handover.close()
+    taker.join(5)
+    assert results == [list(range(1000))]
+    assert handover.dropped == 0
+
+
+def test_blocking_giver_waits_until_there_is_room():
+    """The giver of a full hand-over goes on only after the taker has taken."""
+    handover = HandOver(Policy.BLOCKING)
+    handover.put(1)
+    giver, results = in_thread(lambda: handover.put(2))
+    giver.join(0.05)
+    assert giver.is_alive()
+    assert handover.get() == 1
+    giver.join(5)
+    assert results == [None]
+    assert handover.get() == 2
+
+
+def test_closing_wakes_a_waiting_giver():
+    """A giver that waits for room learns that nobody takes any more."""
+    handover = HandOver(Policy.BLOCKING)
+    handover.put(1)
+
+    def give():
+        with pytest.raises(Closed):
+            handover.put(2)
+        return "told"
+
+    giver, results = in_thread(give)
+    handover.close()
+    giver.join(5)
+    assert results == ["told"]
+
+
+def test_closing_wakes_a_waiting_taker():
+    """A taker that waits for an item learns that none will come."""
+    handover = HandOver(Policy.BLOCKING)
+    taker, results = in_thread(lambda: taken_until_closed(handover))
+    handover.close()
+    taker.join(5)
+    assert results == [[]]
+
+
+def test_what_is_inside_can_be_taken_after_closing():
+    """Closing lets nothing in, but what is inside still comes out."""
+    handover = HandOver(Policy.BLOCKING, capacity=2)
+    handover.put(1)
+    handover.close()
+    with pytest.raises(Closed):
+        handover.put(2)
+    assert taken_until_closed(handover) == [1]
+
+
+def test_closing_can_discard_what_is_inside():
+    """A stop throws away what was not looked at yet."""
+    handover = HandOver(Policy.BLOCKING, capacity=2)
+    handover.put(1)
+    handover.close(discard=True)
+    assert taken_until_closed(handover) == []
+
+
+def test_closing_twice_is_harmless():
+    """Both neighbours may close the same hand-over."""
+    handover = HandOver(Policy.NEWEST_WINS)
+    handover.close()
+    handover.close()
+    assert taken_until_closed(handover) == []

@@ -1,0 +1,36 @@
+"""Durations are counted, and summed up in percentiles."""
+
+from edge.runtime.timings import SAMPLES, StepTimes
+
+
+def test_percentiles_are_nearest_ranks_in_ms():
+    """Of 1 ms ... 100 ms, half are below 51 ms, and one in a hundred above 99 ms."""
+    times = StepTimes()
+    for ms in range(100, 0, -1):
+        times.add(ms / 1e3)
+    figures = times.percentiles()
+    assert (round(figures.p50), round(figures.p95), round(figures.p99)) == (51, 96, 100)
+
+
+def test_nothing_measured_has_no_percentiles():
+    """A step that never ran has no figures, rather than zeros."""
+    assert StepTimes().percentiles() is None
+
+
+def test_only_the_newest_samples_are_kept():
+    """Memory stays the same over weeks: old samples make room, the count goes on."""
+    times = StepTimes()
+    for _ in range(SAMPLES):
+        times.add(1.0)
+    for _ in range(SAMPLES):
+        times.add(0.001)
+    assert times.count == 2 * SAMPLES
+    assert times.percentiles().p99 == 1.0
+
+
+def test_measure_takes_the_time_of_its_block():
+    """The context manager adds one duration."""
+    times = StepTimes()
+    with times.measure():
+        pass
+    assert times.count == 1

@@ -1,0 +1,85 @@
+"""The log file is appended to, written whole, and its faults are named."""
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from edge.errors import SinkError
+from edge.records import Box, Observation, Reading
+from edge.sinks.changes import Changes
+from edge.sinks.jsonl import JsonLinesLog
+
+
+def observation(frame):
+    reading = Reading(1, Box(0, 0, 50, 50), "happy", 0.8, {"happy": 0.8, "sad": 0.2}, frame, 0.0, 0.01)
+    return Observation(frame, "clip.mp4", 0.0, frame / 30, (reading,), (1,))
+
+
+def lines_of(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_every_reading_is_there_after_closing(tmp_path):
+    """A hundred observations are a hundred lines, in order; the folder is made."""
+    path = tmp_path / "new" / "log.jsonl"
+    log = JsonLinesLog(path, changes=None, say_none=False)
+    for frame in range(100):
+        log.write(observation(frame))
+    log.close()
+    assert [line["frame"] for line in lines_of(path)] == list(range(100))
+
+
+def test_a_log_is_appended_to(tmp_path):
+    """An earlier run's lines stay."""
+    path = tmp_path / "log.jsonl"
+    path.write_text('{"earlier":true}\n')
+    log = JsonLinesLog(path, changes=None, say_none=False)
+    log.write(observation(0))
+    log.close()
+    first, second = lines_of(path)
+    assert first == {"earlier": True}
+    assert second["frame"] == 0
+
+
+def test_closing_writes_the_last_changes(tmp_path):
+    """A face that is there at the end has its departure in the log."""
+    path = tmp_path / "log.jsonl"
+    log = JsonLinesLog(path, changes=Changes(summary_interval_s=60.0), say_none=False)
+    for frame in range(30):
+        log.write(observation(frame))
+    log.close()
+    assert [line["event"] for line in lines_of(path)] == ["appeared", "left"]
+
+
+def test_writes_are_batched(tmp_path):
+    """Within the first second nothing is written: an SD card is spared."""
+    path = tmp_path / "log.jsonl"
+    log = JsonLinesLog(path, changes=None, say_none=False)
+    log.write(observation(0))
+    assert path.stat().st_size == 0
+    log.close()
+    assert path.stat().st_size > 0
+
+
+def test_a_path_that_is_a_folder_is_named(tmp_path):
+    with pytest.raises(SinkError, match="expected a log file that can be written"):
+        JsonLinesLog(tmp_path, changes=None, say_none=False)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    """Where a file stands in the way of the folder."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SinkError, match=r"file/log\.jsonl"):
+        JsonLinesLog(tmp_path / "file" / "log.jsonl", changes=None, say_none=False)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_named():
+    """The kernel's own full device: the error says what to do."""
+    log = JsonLinesLog(Path("/dev/full"), changes=None, say_none=False)
+    log.write(observation(0))
+    with pytest.raises(SinkError, match=os.strerror(errno.ENOSPC)):
+        log.close()

@@ -1,0 +1,70 @@
+"""Settings are read, checked, and faults are named so that they can be mended."""
+
+import pytest
+
+from edge.config import Settings, SourceSettings, override, read_settings
+from edge.errors import ConfigError
+
+
+def written(folder, text):
+    path = folder / "edge.toml"
+    path.write_text(text)
+    return path
+
+
+def test_defaults_for_what_is_left_out(tmp_path):
+    """An empty file is all defaults; one key changes one setting."""
+    assert read_settings(written(tmp_path, "")) == Settings()
+    settings = read_settings(written(tmp_path, "[detect]\nmin_face_px = 60\n"))
+    assert settings.detect.min_face_px == 60
+    assert settings.detect.scale_factor == Settings().detect.scale_factor
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[detekt]\n", ["detekt", "unknown key", "did you mean detect?"]),
+        ("[detect]\nmin_neighbours = 3\n", ["detect.min_neighbours", "did you mean min_neighbors?"]),
+        ("[detect]\nscale_factor = 1.0\n", ["detect.scale_factor", ">= 1.01"]),
+        ("[detect]\nmin_face_px = 'big'\n", ["detect.min_face_px", "expected `int`", "str"]),
+        ("[log]\nmode = 'some'\n", ["log.mode", "some"]),
+        ("[smooth]\nmin_confidence = 1.5\n", ["smooth.min_confidence", "<= 1.0"]),
+        ("detect = 3\n", ["detect", "expected `object`"]),
+        ("this is no toml", ["no TOML", "line 1"]),
+        ("\x00", ["no TOML"]),
+    ],
+)
+def test_a_fault_is_named(tmp_path, text, words):
+    """The one-line message has the file, the key and what would be right."""
+    path = written(tmp_path, text)
+    with pytest.raises(ConfigError) as caught:
+        read_settings(path)
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in [str(path), *words]:
+        assert word in message
+
+
+def test_bytes_that_are_no_text(tmp_path):
+    """A binary file is named as no TOML."""
+    path = tmp_path / "edge.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="no TOML"):
+        read_settings(path)
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    """The missing file is named."""
+    with pytest.raises(ConfigError, match=r"nothing\.toml"):
+        read_settings(tmp_path / "nothing.toml")
+
+
+def test_options_go_over_the_file():
+    """An option replaces a setting; one that is not given leaves it."""
+    assert override(SourceSettings(use="camera"), use="clip.mp4", fps=None) == SourceSettings(use="clip.mp4")
+
+
+def test_options_are_checked_like_the_file():
+    """An impossible option is refused with its name."""
+    with pytest.raises(ConfigError, match="command line: fps"):
+        override(SourceSettings(), fps=-1.0)

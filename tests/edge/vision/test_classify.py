@@ -1,0 +1,80 @@
+"""The model is opened, checked and asked, through either interpreter package."""
+
+import msgspec
+import numpy as np
+import pytest
+
+from edge.errors import ModelError
+from edge.manifest import InputSpec, TensorSpec, read_model
+from edge.run import SHIPPED_MODEL
+from edge.scenes.catalogue import make_scene
+from edge.sources.opencv import luma
+from edge.vision.classify import EmotionClassifier
+from edge.vision.interpreter import MODULES, open_interpreter
+
+CONTENT, MANIFEST = read_model(SHIPPED_MODEL)
+
+
+def test_the_interpreter_under_test_is_in_use(classifier, interpreter_package):
+    """The suite runs through the package that it says it runs through."""
+    if interpreter_package == "auto":
+        assert classifier.package in MODULES
+    else:
+        assert classifier.package == interpreter_package
+
+
+def test_the_astronaut_is_happy(classifier):
+    """The whole way on a real face: crop, quantize, invoke, dequantize."""
+    color, (box, *_) = make_scene("one").frame(0)
+    scores = classifier.classify(luma(color), box)
+    assert classifier.labels[int(scores.probabilities.argmax())] == "happy"
+    assert scores.probabilities.shape == (len(classifier.labels),)
+    assert scores.probabilities.dtype == np.float32
+    assert scores.probabilities.sum() == pytest.approx(1.0)
+
+
+def test_answers_are_those_of_the_bare_interpreter(classifier, interpreter_package):
+    """For random faces, the table's quantization equals the formula q = round(v / scale + zero point)."""
+    interpreter, _ = open_interpreter(CONTENT, package=interpreter_package)
+    input_details, output_details = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    scale, zero_point = input_details["quantization"]
+    out_scale, out_zero_point = output_details["quantization"]
+    for face in np.random.default_rng(0).integers(0, 256, (20, 48, 48), dtype=np.uint8):
+        stored = np.clip(np.round(face / 255 / scale + zero_point), -128, 127).astype(np.int8)
+        interpreter.set_tensor(input_details["index"], stored[None, :, :, None])
+        interpreter.invoke()
+        raw = (interpreter.get_tensor(output_details["index"])[0].astype(float) - out_zero_point) * out_scale
+        np.testing.assert_allclose(classifier.score(face).probabilities, raw / raw.sum(), atol=1e-6)
+
+
+@pytest.mark.parametrize("damage", [b"", b"random" * 100, CONTENT[: len(CONTENT) // 2], CONTENT[:10]])
+def test_bytes_that_are_no_model(damage, interpreter_package, capfd):
+    """Empty, random and truncated files are refused in one line, and nothing else reaches the terminal."""
+    with pytest.raises(ModelError) as caught:
+        EmotionClassifier(damage, MANIFEST, package=interpreter_package)
+    assert "\n" not in str(caught.value)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"input": InputSpec(size=64)}, r"input shape \(1, 64, 64, 1\)"),
+        ({"labels": ("happy", "sad")}, r"output shape \(1, 2\)"),
+        ({"input_tensor": TensorSpec(dtype="float32", scale=0.0, zero_point=0)}, "input type float32"),
+        ({"input_tensor": TensorSpec(dtype="int8", scale=0.5, zero_point=-128)}, "input scale 0.5"),
+        ({"output_tensor": TensorSpec(dtype="int8", scale=1 / 256, zero_point=0)}, "zero point 0"),
+    ],
+)
+def test_a_manifest_that_does_not_describe_the_model(change, words, interpreter_package):
+    """Wrong shape, label count, type or quantization: refused at the start rather than answered wrongly."""
+    manifest = msgspec.structs.replace(MANIFEST, **change)
+    with pytest.raises(ModelError, match=words):
+        EmotionClassifier(CONTENT, manifest, package=interpreter_package)
+
+
+def test_a_missing_package_is_named(monkeypatch):
+    """Without any interpreter the error says which packages were tried."""
+    monkeypatch.setattr("edge.vision.interpreter.MODULES", {"ai-edge-litert": "no_such_module"})
+    with pytest.raises(ModelError, match="ai-edge-litert"):
+        open_interpreter(CONTENT)

@@ -1,0 +1,95 @@
+"""Faces keep their ids while they are in sight, and lose them when they have left."""
+
+from edge.config import TrackSettings
+from edge.records import Box, Detection
+from edge.vision.track import Tracker
+
+SETTINGS = TrackSettings(min_iou=0.3, min_hits=2, max_missed_s=0.5)
+
+
+def found(*boxes):
+    return [Detection(box, 1.0) for box in boxes]
+
+
+def ids(tracks):
+    return [track.track_id for track in tracks]
+
+
+def moved(box, pixels):
+    return Box(box.x + pixels, box.y, box.w, box.h)
+
+
+FACE = Box(100, 100, 80, 80)
+OTHER = Box(400, 100, 60, 60)
+
+
+def test_a_face_is_confirmed_after_min_hits_frames():
+    """One frame may be an error of the detector; two in a row are a face."""
+    tracker = Tracker(SETTINGS)
+    assert tracker.update(found(FACE), position_s=0.0) == ()
+    (track,) = tracker.update(found(FACE), position_s=0.1)
+    assert (track.track_id, track.hits, track.missed) == (1, 2, 0)
+
+
+def test_an_unconfirmed_face_ends_with_its_first_miss():
+    """A false face does not wait around for a second error at the same place."""
+    tracker = Tracker(SETTINGS)
+    tracker.update(found(FACE), position_s=0.0)
+    tracker.update(found(), position_s=0.1)
+    assert tracker.update(found(FACE), position_s=0.2) == ()
+
+
+def test_ids_hold_while_faces_move():
+    """Two faces that wander a fifth of their size a frame keep their ids, in whatever order they are given."""
+    tracker = Tracker(SETTINGS)
+    for step in range(10):
+        boxes = [moved(FACE, 10 * step), moved(OTHER, -10 * step)]
+        tracks = tracker.update(found(*(boxes if step % 2 else reversed(boxes))), position_s=step / 10)
+    by_id = {track.track_id: track.box for track in tracks}
+    assert set(by_id) == {1, 2}
+    assert {by_id[1], by_id[2]} == {moved(FACE, 90), moved(OTHER, -90)}
+    assert by_id[1].y == by_id[2].y
+
+
+def test_the_larger_overlap_wins():
+    """Of two detections that overlap one face, the nearer one continues it; the other is a new face."""
+    tracker = Tracker(SETTINGS)
+    tracker.update(found(FACE), position_s=0.0)
+    near, far = moved(FACE, 5), moved(FACE, 40)
+    tracks = tracker.update(found(far, near), position_s=0.1)
+    assert [(track.track_id, track.box) for track in tracks] == [(1, near)]
+
+
+def test_a_lost_face_stays_for_max_missed_s_and_then_leaves():
+    """Time, not frames, decides: at any frame rate a face has half a second to come back."""
+    tracker = Tracker(SETTINGS)
+    tracker.update(found(FACE), position_s=0.0)
+    tracker.update(found(FACE), position_s=0.1)
+    (track,) = tracker.update(found(), position_s=0.4)
+    assert (track.track_id, track.missed) == (1, 1)
+    assert ids(tracker.update(found(), position_s=0.6)) == [1]
+    assert ids(tracker.update(found(), position_s=0.61)) == []
+
+
+def test_a_face_that_comes_back_in_time_keeps_its_id():
+    """A blink of the detector does not make a new person."""
+    tracker = Tracker(SETTINGS)
+    for position_s, boxes in ((0.0, [FACE]), (0.1, [FACE]), (0.2, []), (0.3, [FACE])):
+        tracks = tracker.update(found(*boxes), position_s=position_s)
+    assert [(track.track_id, track.missed) for track in tracks] == [(1, 0)]
+
+
+def test_a_face_that_comes_back_too_late_is_a_new_one():
+    """Ids are not used again."""
+    tracker = Tracker(SETTINGS)
+    for position_s, boxes in ((0.0, [FACE]), (0.1, [FACE]), (1.0, []), (1.1, [FACE]), (1.2, [FACE])):
+        tracks = tracker.update(found(*boxes), position_s=position_s)
+    assert ids(tracks) == [2]
+
+
+def test_reset_forgets_everything():
+    """The next picture begins with id 1 again."""
+    tracker = Tracker(SETTINGS, min_hits=1)
+    assert ids(tracker.update(found(FACE, OTHER), position_s=0.0)) == [1, 2]
+    tracker.reset()
+    assert ids(tracker.update(found(OTHER), position_s=0.0)) == [1]
