@@ -1,0 +1,95 @@
+"""Synthetic data sets, a net that trains in a second, and quiet Keras."""
+
+import os
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from numpy.typing import NDArray
+
+from edge.labels import EMOTIONS
+from train.faces import FaceData, FaceSet
+
+Row = tuple[int, str, str]
+"""emotion code, pixels, Usage: a row of fer2013.csv."""
+
+
+def synthetic_faces(codes: Sequence[int], *, seed: int) -> NDArray[np.uint8]:
+    """(N, 48, 48) uint8: noise with a bright square whose place tells the class, so that a net can learn it."""
+    rng = np.random.default_rng(seed)
+    faces = rng.integers(0, 120, (len(codes), 48, 48)).astype(np.uint8)
+    for face, code in zip(faces, codes, strict=True):
+        top, left = 4 + 16 * (code // 3), 4 + 16 * (code % 3)
+        face[top : top + 10, left : left + 10] = 255
+        face[0, 0] = 0
+    return faces
+
+
+def synthetic_set(each: int, *, classes: int = 7, seed: int) -> FaceSet:
+    """`each` faces of every class."""
+    codes = list(range(classes)) * each
+    return FaceSet(synthetic_faces(codes, seed=seed), np.eye(classes, dtype=np.float32)[codes])
+
+
+def table_rows(each: int = 2) -> list[Row]:
+    """`each` rows of every class in each official split, all different."""
+    rows = []
+    for number, usage in enumerate(("Training", "PublicTest", "PrivateTest")):
+        codes = list(range(7)) * each
+        for code, face in zip(codes, synthetic_faces(codes, seed=number), strict=True):
+            rows.append((code, " ".join(map(str, face.ravel())), usage))
+    return rows
+
+
+def tiny_net(classes: int) -> keras.Model:
+    """A net with all that a checkpoint has to bring back: batch normalization, dropout, optimizer state."""
+    return keras.Sequential(
+        [
+            keras.Input((48, 48, 1), name="face"),
+            layers.Conv2D(8, 8, 8, use_bias=False),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+            layers.Flatten(),
+            layers.Dropout(0.3),
+            layers.Dense(classes, activation="softmax", name="probabilities"),
+        ]
+    )
+
+
+@pytest.fixture
+def rows() -> list[Row]:
+    """The rows of a small, complete fer2013.csv."""
+    return table_rows()
+
+
+@pytest.fixture
+def write_table(tmp_path: Path) -> Callable[..., Path]:
+    """Write rows as a table; pandas would quote nothing here either."""
+
+    def write(rows: list[Row], header: str = "emotion,pixels,Usage", name: str = "fer2013.csv") -> Path:
+        path = tmp_path / name
+        path.write_text("\n".join([header, *(",".join(map(str, row)) for row in rows)]) + "\n")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def tiny_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`fit` builds the tiny net, whatever model is named."""
+    monkeypatch.setattr("train.fit.build_model", lambda name, *, classes: tiny_net(classes))
+
+
+@pytest.fixture(scope="session")
+def face_data() -> FaceData:
+    """A data set that a net can learn within two epochs."""
+    return FaceData(
+        "synthetic", EMOTIONS, synthetic_set(12, seed=0), synthetic_set(3, seed=1), synthetic_set(3, seed=2)
+    )

@@ -1,0 +1,102 @@
+"""Augmented batches: repeatable, and never the same twice within a run."""
+
+import numpy as np
+import pytest
+
+from train.augment import Augmentation, augment
+from train.batches import Batches
+
+
+BATCH = 8
+
+
+def batches(face_data, *, epoch=0, seed=5, augmentation=Augmentation()):
+    """Batches of the synthetic data, at the start of `epoch`."""
+    made = Batches(face_data.training, batch_size=BATCH, seed=seed, augmentation=augmentation)
+    made.start_epoch(epoch)
+    return made
+
+
+def test_a_batch_repeats_exactly_for_seed_and_epoch(face_data):
+    """Two feeds with the same seed and epoch give the same pixels and targets, in whatever order they are asked."""
+    first, second = batches(face_data, epoch=3), batches(face_data, epoch=3)
+    backwards = {number: second[number] for number in reversed(range(len(second)))}
+    for number in range(len(first)):
+        for ours, theirs in zip(first[number], backwards[number], strict=True):
+            assert np.array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("other", [{"epoch": 4}, {"seed": 6}])
+def test_another_epoch_or_seed_changes_order_and_faces(face_data, other):
+    """Neither the order nor the augmentation comes back."""
+    faces, targets = batches(face_data, epoch=3)[0]
+    other_faces, other_targets = batches(face_data, **{"epoch": 3, **other})[0]
+    assert not np.array_equal(targets, other_targets)
+    assert not np.array_equal(faces, other_faces)
+
+
+def test_shapes_types_and_range(face_data):
+    """What Keras is fed: (B, 48, 48, 1) float32 0 ... 1 with (B, K) float32; the smaller last batch is left out."""
+    made = batches(face_data)
+    faces, targets = made[0]
+    assert faces.shape == (BATCH, 48, 48, 1)
+    assert faces.dtype == targets.dtype == np.float32
+    assert faces.min() >= 0.0
+    assert faces.max() <= 1.0
+    assert len(made) == len(face_data.training) // BATCH
+
+
+def test_without_augmentation_an_epoch_holds_every_face_once(face_data):
+    """The order is a permutation and the faces are untouched."""
+    made = Batches(face_data.training, batch_size=12, seed=0, augmentation=None)
+    seen = np.concatenate([made[number][0] for number in range(len(made))])[..., 0]
+    assert len(seen) == len(face_data.training)
+    wanted = sorted(face.tobytes() for face in face_data.training.pixels)
+    assert sorted(np.rint(face * 255).astype(np.uint8).tobytes() for face in seen) == wanted
+
+
+def test_a_set_smaller_than_a_batch_is_one_batch(face_data):
+    """A data set of a few pictures still trains."""
+    few = face_data.training.where(np.arange(len(face_data.training)) < 5)
+    made = Batches(few, batch_size=128, seed=0, augmentation=None)
+    assert len(made) == 1
+    assert len(made[0][0]) == 5
+
+
+def test_augmentation_changes_a_face_and_keeps_its_form(face_data):
+    """Shape and type stay, pixels change, and the original is left alone."""
+    face = face_data.training.pixels[0]
+    before = face.copy()
+    varied = augment(face, Augmentation(erase=1.0, soften=1.0), np.random.default_rng(0))
+    assert varied.shape == (48, 48)
+    assert varied.dtype == np.uint8
+    assert not np.array_equal(varied, before)
+    assert np.array_equal(face, before)
+
+
+def test_augmentation_follows_from_its_generator(face_data):
+    """The same generator state gives the same face, another one another."""
+    face = face_data.training.pixels[0]
+    first, again, other = (augment(face, Augmentation(), np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_each_change_can_be_switched_off(face_data):
+    """With every strength at nothing the face comes back as it was, to within rounding."""
+    nothing = Augmentation(
+        flip=0, rotation_deg=0, zoom=(1, 1), shift=0, gamma=(1, 1), contrast=(1, 1), brightness=0, soften=0, erase=0
+    )
+    face = face_data.training.pixels[0]
+    same = augment(face, nothing, np.random.default_rng(0)).astype(int)
+    assert np.abs(same - face).max() <= 1
+
+
+def test_a_flip_mirrors(face_data):
+    """Flipping is exactly the mirror image, not a pixel beside it."""
+    flip = Augmentation(
+        flip=1, rotation_deg=0, zoom=(1, 1), shift=0, gamma=(1, 1), contrast=(1, 1), brightness=0, soften=0, erase=0
+    )
+    face = face_data.training.pixels[0]
+    mirrored = augment(face, flip, np.random.default_rng(0)).astype(int)
+    assert np.abs(mirrored - face[:, ::-1]).max() <= 1
