@@ -18,7 +18,7 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Base of the sections: read-only, and an unknown key is an error."""
 
 
-class SourceSettings(Section):
+class SourceSettings(Section, frozen=True):
     """[source] Where frames come from.
 
     use: `auto`, `camera` (first V4L2 camera), `picamera`, a device, a video file, a folder of pictures.
@@ -33,7 +33,7 @@ class SourceSettings(Section):
     stall_timeout_s: Annotated[float, Meta(ge=1.0)] = 10.0
 
 
-class DetectSettings(Section):
+class DetectSettings(Section, frozen=True):
     """[detect] Finding faces.
 
     cascade: a cascade file's path, or the name of one that OpenCV ships.
@@ -53,7 +53,7 @@ class DetectSettings(Section):
     threads: Annotated[int, Meta(ge=1, le=64)] = 1
 
 
-class TrackSettings(Section):
+class TrackSettings(Section, frozen=True):
     """[track] Following faces.
 
     min_iou: overlap from which a detection continues a track, 0 to 1.
@@ -66,7 +66,7 @@ class TrackSettings(Section):
     max_missed_s: Positive = 0.7
 
 
-class ModelSettings(Section):
+class ModelSettings(Section, frozen=True):
     """[model] Naming expressions.
 
     path: the .tflite file; empty means the model that ships.
@@ -77,7 +77,7 @@ class ModelSettings(Section):
     interpreter: Literal["auto", "ai-edge-litert", "tflite-runtime"] = "auto"
 
 
-class SmoothSettings(Section):
+class SmoothSettings(Section, frozen=True):
     """[smooth] From probabilities to a name that holds still.
 
     time_constant_s: probabilities are averaged exponentially over about this long; 0 turns it off.
@@ -90,7 +90,7 @@ class SmoothSettings(Section):
     hysteresis: Share = 0.08
 
 
-class LogSettings(Section):
+class LogSettings(Section, frozen=True):
     """[log] The JSON-lines log.
 
     path: the file; it is appended to.
@@ -104,7 +104,7 @@ class LogSettings(Section):
     summary_interval_s: Positive = 60.0
 
 
-class Settings(Section):
+class Settings(Section, frozen=True):
     """All sections; each may be left out of the file."""
 
     source: SourceSettings = SourceSettings()

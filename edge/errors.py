@@ -7,7 +7,7 @@
     │   ├── CameraError                  absent, busy, not permitted, gone, silent
     │   └── MediaError                   a file or folder that cannot be read
     ├── SinkError     (OSError)       3  a log that cannot be written
-    │   └── OutputClosed              0  the reader of standard output has ended, as in `| head`
+    │   └── OutputClosedError         0  the reader of standard output has ended, as in `| head`
     ├── ModelError    (ValueError)    4  a model or its manifest
     └── StuckError    (RuntimeError)  5  a thread that did not end when told to
 
@@ -52,7 +52,7 @@ class SinkError(EdgeError, OSError):
     exit_code = 3
 
 
-class OutputClosed(SinkError):
+class OutputClosedError(SinkError):
     """Whoever read our standard output has ended; so do we, in good order."""
 
     exit_code = 0

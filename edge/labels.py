@@ -24,6 +24,10 @@ UNCERTAIN = "uncertain"
 """What a reading says when no class is confident enough. Never a model's label."""
 
 
+FEWEST = 2
+"""A model that can give only one answer says nothing."""
+
+
 def check_labels(labels: Sequence[str]) -> tuple[str, ...]:
     """Return `labels` as a tuple when a model may carry them.
 
@@ -33,6 +37,6 @@ def check_labels(labels: Sequence[str]) -> tuple[str, ...]:
     unknown = [name for name in labels if name not in EMOTIONS]
     if unknown:
         raise LabelError(f"unknown emotion {unknown[0]!r}: expected names out of {', '.join(EMOTIONS)}")
-    if len(set(labels)) != len(labels) or len(labels) < 2:
+    if len(set(labels)) != len(labels) or len(labels) < FEWEST:
         raise LabelError(f"expected two or more different emotions, found {', '.join(labels) or 'none'}")
     return tuple(labels)

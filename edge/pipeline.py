@@ -1,4 +1,6 @@
-"""Joins sources, vision, runtime and sinks: the only file that knows them all. The way of a frame:
+"""Joins sources, vision, runtime and sinks: the only file that knows them all.
+
+The way of a frame:
 
 1. `capture`   the source gives a `Frame`                                     thread capture
 2. `detect`    the detector finds faces in it: `Detection`                    thread detect
@@ -15,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from edge.errors import CameraError, SourceError
 from edge.records import Frame, Observation, Reading, Track, TrackedFrame
@@ -64,7 +67,9 @@ class Steps:
 class Pipeline:
     """One run from a source to its sinks."""
 
-    def __init__(self, source: Source, steps: Steps, sinks: Sequence[Sink], meters: Meters, *, stall_timeout_s: float) -> None:
+    def __init__(
+        self, source: Source, steps: Steps, sinks: Sequence[Sink], meters: Meters, *, stall_timeout_s: float
+    ) -> None:
         self._source = source
         self._steps = steps
         self._meters = meters
@@ -79,7 +84,7 @@ class Pipeline:
         self._crew.add("detect", self._detect, ends=[self._frames, self._tracked])
         self._crew.add("classify", self._classify, ends=[self._tracked, *self._outlets])
         for sink, outlet in zip(sinks, self._outlets, strict=True):
-            self._crew.add(sink.name, lambda sink=sink, outlet=outlet: _deliver(sink, outlet), ends=[outlet])
+            self._crew.add(sink.name, partial(_deliver, sink, outlet), ends=[outlet])
         meters.dropped = lambda: self._frames.dropped + self._tracked.dropped
 
     def ask_stop(self) -> None:
@@ -163,7 +168,9 @@ class Pipeline:
     def _check(self) -> None:
         silent_s = time.monotonic() - self._meters.captured_at
         if self._source.live and silent_s > self._stall_timeout_s:
-            raise CameraError(f"{self._source.name}: expected a frame, found none for {silent_s:.0f} s: check the camera")
+            raise CameraError(
+                f"{self._source.name}: expected a frame, found none for {silent_s:.0f} s: check the camera"
+            )
 
     def _stop(self) -> None:
         """Frames not yet looked at are dropped; readings already made still reach their sinks."""

@@ -48,9 +48,7 @@ def run(settings: Settings, *, json_output: bool) -> None:
             sinks.append(JsonLinesOutput(say_none=source.stills))
         meters = Meters()
         sinks.append(_open_console(source, log_path, meters, person))
-        pipeline = Pipeline(
-            source, steps_for(source), sinks, meters, stall_timeout_s=settings.source.stall_timeout_s
-        )
+        pipeline = Pipeline(source, steps_for(source), sinks, meters, stall_timeout_s=settings.source.stall_timeout_s)
     except BaseException:
         for sink in sinks:
             sink.close()
@@ -60,7 +58,7 @@ def run(settings: Settings, *, json_output: bool) -> None:
         with _signals(pipeline.ask_stop), on_key("q", pipeline.ask_stop):
             pipeline.run()
     finally:
-        print(summarize(meters, source, log_path), file=person)  # noqa: T201  # the command's answer
+        print(summarize(meters, source, log_path), file=person)  # the command's answer
 
 
 def build_steps(settings: Settings) -> Callable[[Source], Steps]:
@@ -98,7 +96,7 @@ def _open_console(source: Source, log_path: Path, meters: Meters, person: TextIO
         return meters.latency.count
 
     if not person.isatty():
-        print(f"reading {source.name}, log: {log_path}", file=person, flush=True)  # noqa: T201  # the command's answer
+        print(f"reading {source.name}, log: {log_path}", file=person, flush=True)  # the command's answer
         return PlainLines(frames=frames, stream=person)
     from edge.sinks.table import LiveTable  # noqa: PLC0415  # rich is slow to import, and needed only here
 

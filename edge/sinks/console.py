@@ -21,6 +21,7 @@ class Rate:
         self._seen = count()
 
     def __call__(self) -> float:
+        """Frames a second."""
         now, seen = time.monotonic(), self._count()
         rate = (seen - self._seen) / max(now - self._at, 1e-6)
         self._at, self._seen = now, seen
@@ -47,7 +48,7 @@ class PlainLines:
             f"face {reading.track_id} {reading.emotion} {reading.confidence:.0%}" for reading in observation.readings
         )
         line = f"frame {observation.frame_index}  {self._rate():.1f} frames/s  {faces or 'no face'}"
-        print(line, file=self._stream, flush=True)  # noqa: T201  # this sink is the command line's output
+        print(line, file=self._stream, flush=True)  # this sink is the command line's output
 
     def close(self) -> None:
         """Nothing is left to write."""

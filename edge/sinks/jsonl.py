@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge.errors import OutputClosed, SinkError
+from edge.errors import OutputClosedError, SinkError
 from edge.records import Observation
 from edge.sinks.changes import Changes
 from edge.sinks.lines import Line, reading_lines
@@ -39,10 +39,12 @@ class JsonLinesLog:
         self._flushed_at = time.monotonic()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            # Unbuffered: what is written at once is decided here, and a failed write leaves nothing behind to fail again.
+            # Unbuffered: batches are made here, and a failed write leaves nothing behind to fail again.
             self._file = path.open("ab", buffering=0)
         except OSError as error:
-            raise SinkError(f"{path}: expected a log file that can be written, found: {error.strerror}: see --log") from error
+            raise SinkError(
+                f"{path}: expected a log file that can be written, found: {error.strerror}: see --log"
+            ) from error
 
     def write(self, observation: Observation) -> None:
         """Take an observation; its lines reach the disk within about a second."""
@@ -91,7 +93,7 @@ class JsonLinesOutput:
         """Write the observation's lines.
 
         Raises:
-            OutputClosed: nobody reads any more.
+            OutputClosedError: nobody reads any more.
         """
         lines = b"".join(
             msgspec.json.encode(line) + b"\n" for line in reading_lines(observation, say_none=self._say_none)
@@ -102,7 +104,7 @@ class JsonLinesOutput:
         except BrokenPipeError as error:
             # Python would complain once more when it flushes the closed pipe at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise OutputClosed("standard output was closed") from error
+            raise OutputClosedError("standard output was closed") from error
 
     def close(self) -> None:
         """Nothing is left to write."""

@@ -1,4 +1,4 @@
-"""Steadies what is said of a face: probabilities averaged over time, a name that holds until another is clearly ahead."""
+"""Steadies what is said of a face over time."""
 
 import math
 from collections.abc import Collection, Sequence

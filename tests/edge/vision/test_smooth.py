@@ -15,7 +15,9 @@ def scores(*probabilities):
 
 
 def smoother(**settings):
-    return Smoother(SmoothSettings(**{"time_constant_s": 0.5, "min_confidence": 0.4, "hysteresis": 0.1} | settings), LABELS)
+    return Smoother(
+        SmoothSettings(**{"time_constant_s": 0.5, "min_confidence": 0.4, "hysteresis": 0.1} | settings), LABELS
+    )
 
 
 HAPPY, SAD, FLAT = scores(0.9, 0.05, 0.05), scores(0.05, 0.9, 0.05), scores(0.34, 0.33, 0.33)

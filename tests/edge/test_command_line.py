@@ -1,0 +1,209 @@
+"""The command does what the README says, and answers bad input with one line and its exit code."""
+
+import json
+import os
+import pty
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.manifest import manifest_path
+from edge.run import SHIPPED_MODEL
+from edge.scenes.catalogue import make_scene
+
+LINE_KEYS = {"time", "source", "frame", "track", "box", "emotion", "confidence", "probabilities", "latency_ms"}
+
+
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(SHIPPED_MODEL.parents[1])}
+"""So that the command can be run in any folder."""
+
+
+def command(*options):
+    return [sys.executable, "-m", "edge", "run", *map(str, options)]
+
+
+def run(*options, **kwargs):
+    return subprocess.run(command(*options), capture_output=True, text=True, timeout=60, check=False, **kwargs)  # noqa: S603  # ours
+
+
+def lines_of(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture
+def package_config(tmp_path, interpreter_package):
+    """A configuration that asks for the interpreter under test."""
+    path = tmp_path / "edge.toml"
+    path.write_text(f'[model]\ninterpreter = "{interpreter_package}"\n')
+    return path
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Two good pictures, one of them without a face, one empty, one broken."""
+    folder = tmp_path / "pictures"
+    (folder / "happy").mkdir(parents=True)
+    cv2.imwrite(str(folder / "happy" / "face.png"), make_scene("one").frame(0)[0])
+    cv2.imwrite(str(folder / "nobody.png"), make_scene("empty").frame(0)[0])
+    (folder / "empty.jpg").write_bytes(b"")
+    (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
+    return folder
+
+
+def test_a_clip_is_logged_and_summed_up(tmp_path, demo_clip, package_config):
+    """Exit code 0; a documented line for each face in each frame; a summary that names the log."""
+    log = tmp_path / "log.jsonl"
+    done = run("--source", demo_clip, "--log", log, "--config", package_config)
+    assert done.returncode == 0, done.stderr
+    lines = lines_of(log)
+    assert all(set(line) == LINE_KEYS for line in lines)
+    assert {line["source"] for line in lines} == {"demo.mp4"}
+    assert len(lines) > 100
+    assert f"log: {log}" in done.stdout
+    assert "p95" in done.stdout
+
+
+def test_pictures_are_logged_and_broken_ones_named(tmp_path, pictures, package_config):
+    """One line for the face, one with null for the picture without; the two broken ones are named and counted."""
+    log = tmp_path / "log.jsonl"
+    done = run("--source", pictures, "--log", log, "--config", package_config)
+    assert done.returncode == 0, done.stderr
+    assert [(line["source"], line["emotion"]) for line in lines_of(log)] == [
+        ("happy/face.png", "happy"),
+        ("nobody.png", None),
+    ]
+    assert "empty.jpg" in done.stderr
+    assert "broken.png" in done.stderr
+    assert "2 skipped" in done.stdout
+
+
+def test_json_goes_to_standard_output_alone(tmp_path, pictures, package_config):
+    """A pipe gets readings and nothing else; the person's lines go to standard error."""
+    done = run("--source", pictures, "--log", tmp_path / "log.jsonl", "--json", "--config", package_config)
+    assert [json.loads(line)["source"] for line in done.stdout.splitlines()] == ["happy/face.png", "nobody.png"]
+    assert "2 pictures processed" in done.stderr
+
+
+def test_a_reader_that_ends_is_no_error(tmp_path, demo_clip):
+    """As in `| head -1`: the run ends, with exit code 0 and without complaint."""
+    pipe = subprocess.Popen(  # noqa: S603  # ours
+        command("--source", demo_clip, "--log", tmp_path / "log.jsonl", "--json"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    json.loads(pipe.stdout.readline())
+    pipe.stdout.close()
+    errors = pipe.stderr.read()
+    pipe.stderr.close()
+    assert pipe.wait(30) == 0
+    assert "Error" not in errors
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_within_a_second_with_the_log_complete(tmp_path, number):
+    """Stopped in the middle of a live scene: exit code 0, every line whole, every appearance with its departure."""
+    log = tmp_path / "log.jsonl"
+    with subprocess.Popen(  # noqa: S603  # ours
+        command("--source", "scene:three", "--log", log), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        for line in process.stdout:
+            if "face 1" in line:
+                break
+        asked_at = time.monotonic()
+        process.send_signal(number)
+        process.stdout.read()
+        assert process.wait(10) == 0
+        assert time.monotonic() - asked_at < 1.0
+    assert log.read_text().endswith("\n")
+    events = [line["event"] for line in lines_of(log)]
+    assert events.count("appeared") == events.count("left") == 3
+
+
+def test_q_ends_it_on_a_terminal(tmp_path):
+    """On a terminal the table is drawn, and the key `q` ends the run with exit code 0."""
+    parent, child = pty.openpty()
+    with subprocess.Popen(  # noqa: S603  # ours
+        command("--source", "scene:one"), stdin=child, stdout=child, stderr=child, cwd=tmp_path, env=ENVIRONMENT
+    ) as process:
+        os.close(child)
+        shown = read_terminal(parent, until=b"happy")
+        assert b"log: readings.jsonl   q: quit" in shown
+        os.write(parent, b"q")
+        read_terminal(parent, until=b"frame to reading")
+        assert process.wait(10) == 0
+    os.close(parent)
+    assert (tmp_path / "readings.jsonl").exists()
+
+
+def read_terminal(terminal, *, until):
+    shown = b""
+    deadline = time.monotonic() + 30
+    while until not in shown:
+        assert select.select([terminal], [], [], max(0.0, deadline - time.monotonic()))[0], shown[-2000:]
+        shown += os.read(terminal, 4096)
+    return shown
+
+
+def random_model(folder):
+    path = folder / "random.tflite"
+    shutil.copy(manifest_path(SHIPPED_MODEL), manifest_path(path))
+    path.write_bytes(np.random.default_rng(0).bytes(1000))
+    return path
+
+
+def written(folder, name, content):
+    path = folder / name
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("options", "exit_code", "words"),
+    [
+        (lambda folder: ["--source", folder / "none.mp4"], 3, "none.mp4"),
+        (lambda folder: ["--source", written(folder, "noise.mp4", bytes(range(256)) * 8)], 3, "noise.mp4"),
+        (lambda folder: ["--source", written(folder, "empty.mp4", b"")], 3, "empty.mp4"),
+        (lambda folder: ["--source", written(folder, "empty.png", b"")], 3, "empty.png"),
+        (lambda _: ["--source", "/dev/video99"], 3, "/dev/video99"),
+        (lambda _: ["--source", "scene:nothing"], 2, "nothing"),
+        (lambda folder: ["--model", folder / "none.tflite"], 4, "none.tflite"),
+        (lambda folder: ["--model", random_model(folder)], 4, "expected sha256"),
+        (lambda folder: ["--log", written(folder, "file", b"") / "log.jsonl"], 3, "expected a log file"),
+        (lambda folder: ["--config", folder / "none.toml"], 2, "none.toml"),
+        (lambda folder: ["--config", written(folder, "edge.toml", b"no toml")], 2, "no TOML"),
+        (lambda folder: ["--config", written(folder, "edge.toml", b"[log]\nmod = 1")], 2, "did you mean mode?"),
+        (lambda folder: ["--config", written(folder, "c.toml", b"[detect]\ncascade = 'x.xml'")], 2, "x.xml"),
+    ],
+)
+def test_bad_input_gets_one_line_and_its_exit_code(tmp_path, options, exit_code, words):
+    """What was expected, what was found, what to do: in one line, without a traceback."""
+    base = ["--log", tmp_path / "log.jsonl", "--source", "scene:one"]
+    done = run(*base, *options(tmp_path), cwd=tmp_path, env=ENVIRONMENT)
+    assert done.returncode == exit_code, done.stderr
+    errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+    assert len(errors) == 1
+    assert words in errors[0]
+    assert "Traceback" not in done.stderr
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    """Whoever wants to know more is told more."""
+    done = run("--source", tmp_path / "none.mp4", "--debug", "--log", tmp_path / "log.jsonl")
+    assert done.returncode == 3
+    assert "Traceback" in done.stderr
+
+
+def test_a_log_that_may_not_be_written():
+    """The kernel's own /sys refuses new files, even root's."""
+    done = run("--source", "scene:one", "--log", "/sys/log.jsonl")
+    assert done.returncode == 3
+    assert "Permission denied" in done.stderr

@@ -1,0 +1,230 @@
+"""Frames go the whole way: in order and complete from files, newest first from cameras, and never into silence."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from edge.config import Settings
+from edge.errors import CameraError, ModelError, SinkError
+from edge.pipeline import Meters, Pipeline, Steps
+from edge.records import Frame
+from edge.scenes.catalogue import make_scene
+from edge.sources.scene import SceneSource
+from edge.sources.video import VideoSource
+from edge.vision.smooth import Smoother
+from edge.vision.track import Tracker
+
+STEP_THREADS = {"capture", "detect", "classify", "collect"}
+
+
+class Collect:
+    """A sink that keeps what it is given."""
+
+    name = "collect"
+
+    def __init__(self):
+        self.observations = []
+        self.closed = 0
+        self.arrived = threading.Semaphore(0)
+
+    def write(self, observation):
+        self.observations.append(observation)
+        self.arrived.release()
+
+    def close(self):
+        self.closed += 1
+
+
+class Fail:
+    """Any step, broken: whatever is called raises the error."""
+
+    name = "collect"
+
+    def __init__(self, error, **attributes):
+        self._error = error
+        self.__dict__.update(attributes)
+
+    def _fail(self, *_args, **_kwargs):
+        raise self._error
+
+    detect = classify = write = _fail
+
+    def close(self):
+        """It can still be closed."""
+
+
+class Stills:
+    """The same picture twice, as two independent ones."""
+
+    name, live, stills, skipped = "pictures", False, True, 0
+
+    def __init__(self, grays):
+        self._frames = [Frame(gray, index, time.monotonic(), 0.0, f"{index}.png") for index, gray in enumerate(grays)]
+
+    def read(self):
+        return self._frames.pop(0) if self._frames else None
+
+    def close(self):
+        self._frames = []
+
+
+@pytest.fixture
+def steps(detector, classifier):
+    settings = Settings()
+    return Steps(detector, Tracker(settings.track), classifier, Smoother(settings.smooth, classifier.labels))
+
+
+def scene_source(name="one", **options):
+    scene = make_scene(name, width=320, height=240)
+    return SceneSource(scene, **({"live": False} | options))
+
+
+def pipeline(source, steps, *sinks, stall_timeout_s=10.0, meters=None):
+    return Pipeline(source, steps, sinks, meters or Meters(), stall_timeout_s=stall_timeout_s)
+
+
+def nothing_left():
+    return not STEP_THREADS & {thread.name for thread in threading.enumerate()}
+
+
+def wait_for(condition):
+    """Wait until another thread has made `condition` true."""
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.01)
+
+
+def said(observations):
+    """All that must repeat: without the clock's part."""
+    return [
+        (item.frame_index, [(r.track_id, r.box, r.emotion, r.probabilities) for r in item.readings])
+        for item in observations
+    ]
+
+
+def test_a_file_loses_nothing_keeps_the_order_and_repeats(detector, classifier, demo_clip):
+    """Every frame of the clip arrives, in order, and a second run says the very same."""
+    runs = []
+    for _ in range(2):
+        settings = Settings()
+        steps = Steps(detector, Tracker(settings.track), classifier, Smoother(settings.smooth, classifier.labels))
+        sink, meters = Collect(), Meters()
+        pipeline(VideoSource(demo_clip), steps, sink, meters=meters).run()
+        assert [item.frame_index for item in sink.observations] == list(range(meters.captured))
+        assert meters.dropped() == 0
+        assert sink.closed == 1
+        runs.append(said(sink.observations))
+    assert runs[0] == runs[1]
+    assert sum(bool(readings) for _, readings in runs[0]) > len(runs[0]) / 2
+    assert nothing_left()
+
+
+def test_a_camera_keeps_only_the_newest_frame(steps):
+    """While the detector is busy frames pass by, and the next one it gets is the newest, not the next in line."""
+    source, sink, meters = scene_source(live=True), Collect(), Meters()
+    looked_at, go_on = threading.Semaphore(0), threading.Semaphore(0)
+
+    class Busy:
+        def detect(self, _gray):
+            looked_at.release()
+            assert go_on.acquire(timeout=10)
+            return []
+
+    run = pipeline(source, Steps(Busy(), steps.tracker, steps.classifier, steps.smoother), sink, meters=meters)
+    runner = threading.Thread(target=run.run)
+    runner.start()
+    assert looked_at.acquire(timeout=10)
+    busy_from = meters.captured
+    wait_for(lambda: meters.captured >= busy_from + 5)
+    newest = meters.captured - 1
+    for _ in range(2):
+        go_on.release()
+        assert sink.arrived.acquire(timeout=10)
+    go_on.release(1000)
+    run.ask_stop()
+    runner.join(5)
+    first, second = sink.observations[:2]
+    assert second.frame_index >= first.frame_index + 5
+    assert second.frame_index >= newest - 1
+    assert meters.dropped() >= 4
+    assert nothing_left()
+
+
+@pytest.mark.parametrize("broken", ["source", "detector", "classifier", "sink"])
+def test_an_error_in_any_worker_ends_the_run_and_is_raised(steps, broken):
+    """Whichever thread fails: the caller gets that very error, every sink is closed, and no thread is left."""
+    errors = {
+        "source": CameraError("broken source"),
+        "detector": RuntimeError("broken detector"),
+        "classifier": ModelError("broken classifier"),
+        "sink": SinkError("broken sink"),
+    }
+    error = errors[broken]
+    source = scene_source(fail_at=5 if broken == "source" else None)
+    detector = Fail(error) if broken == "detector" else steps.detector
+    classifier = Fail(error, labels=steps.classifier.labels) if broken == "classifier" else steps.classifier
+    sink = Fail(error) if broken == "sink" else Collect()
+    other = Collect()
+    run = pipeline(source, Steps(detector, steps.tracker, classifier, steps.smoother), sink, other)
+    with pytest.raises(type(error)) as caught:
+        run.run()
+    assert broken in str(caught.value) or "told to fail" in str(caught.value)
+    assert other.closed == 1
+    assert nothing_left()
+
+
+def test_a_silent_camera_is_noticed(steps):
+    """A read that never returns is an error with the camera's name, not a run that looks healthy."""
+    source = scene_source(live=True, hang_at=3)
+    with pytest.raises(CameraError, match=r"scene:one: expected a frame, found none"):
+        pipeline(source, steps, Collect(), stall_timeout_s=0.2).run()
+    assert nothing_left()
+
+
+def test_a_stop_ends_a_camera_within_a_second(steps):
+    """Stopped in the middle, the run returns without an error, and the sink is closed."""
+    source, sink = scene_source(live=True), Collect()
+    run = pipeline(source, steps, sink)
+    runner = threading.Thread(target=run.run)
+    runner.start()
+    assert sink.arrived.acquire(timeout=10)
+    asked_at = time.monotonic()
+    run.ask_stop()
+    runner.join(5)
+    assert time.monotonic() - asked_at < 1.0
+    assert sink.closed == 1
+    assert nothing_left()
+
+
+def test_pictures_are_independent(steps):
+    """The same face in two pictures is face 1 twice, and is answered twice the same: nothing is carried over."""
+    color, _ = make_scene("one").frame(0)
+    gray = color[..., 1]
+    darker = (gray // 3).astype(np.uint8)
+    sink = Collect()
+    single = Steps(steps.detector, Tracker(Settings().track, min_hits=1), steps.classifier, steps.smoother)
+    pipeline(Stills([gray, darker, gray]), single, sink).run()
+    first, _, third = said(sink.observations)
+    assert first[1] == third[1]
+    assert first[1][0][0] == 1
+
+
+def test_boxes_in_readings_lie_inside_the_picture(steps):
+    """A face half out of the picture is reported with the part that is in it."""
+    sink = Collect()
+    pipeline(scene_source("fast"), steps, sink).run()
+    boxes = [reading.box for item in sink.observations for reading in item.readings]
+    assert boxes
+    assert all(box == box.clipped(320, 240) for box in boxes)
+
+
+def test_readings_carry_no_pixels(steps):
+    """Privacy by type: nothing that reaches a sink holds an array."""
+    sink = Collect()
+    pipeline(scene_source(), steps, sink).run()
+    reading = next(reading for item in sink.observations for reading in item.readings)
+    fields = [getattr(reading, name) for name in reading.__slots__]
+    assert not any(isinstance(value, np.ndarray) for value in fields)
