@@ -107,8 +107,6 @@ def _paste(picture: Color, box: Box, *, mirrored: bool) -> None:
     whole = Box(box.x - head.face.x, box.y - head.face.y, head.color.shape[1], head.color.shape[0])
     height, width = picture.shape[:2]
     inside = whole.clipped(width, height)
-    if inside.area == 0:
-        return
     part = _area(Box(inside.x - whole.x, inside.y - whole.y, inside.w, inside.h))
     wall = picture[_area(inside)]
     # The sum is 255 at most, and the cut to whole numbers after adding 0.5 rounds it.

@@ -131,7 +131,7 @@ def _open(path: Path) -> cv2.VideoCapture:
     if not has_content:
         raise MediaError(f"{path}: expected a video, found an empty file: copy it again")
     quiet_opencv()
-    # Named, because the other back-ends guess: a digit in the name would make it a numbered series of pictures.
+    # Named, so that a file is decoded alike everywhere: OpenCV would take whichever back-end a machine has first.
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     if not capture.isOpened():
         raise MediaError(

@@ -1,6 +1,11 @@
 """What the tests of the sources share."""
 
+import contextlib
+import os
+import shutil
+import tempfile
 import threading
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -49,3 +54,30 @@ def in_thread():
         return result
 
     return start
+
+
+@pytest.fixture
+def open_folder():
+    """Return a folder that every user may enter; pytest's own are closed to others."""
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def as_nobody():
+    """Return a context in which root has no more rights than anybody; others keep theirs."""
+
+    @contextlib.contextmanager
+    def drop_rights():
+        if os.geteuid() != 0:
+            yield
+            return
+        os.seteuid(65534)
+        try:
+            yield
+        finally:
+            os.seteuid(0)
+
+    return drop_rights

@@ -127,6 +127,7 @@ class FakePicamera2:
             assert self._changed.wait_for(lambda: self._queue, timeout=10)
 
     def stop(self):
+        assert self.is_open, "closed before"  # the real one forgives this; we do not count on it
         assert not self._queue, "stopping waits behind a capture: on a silent camera for ever"
         self.rig.check("stop")
         self.started = False

@@ -84,7 +84,13 @@ def cut_short(suffix):
     return f"short{suffix}", whole[: len(whole) * 9 // 10], "corrupt or cut short"
 
 
+def bmp_of(width, height):
+    """Return a BMP that claims this size, and ends after its header."""
+    return b"BM" + struct.pack("<IHHI", 54, 0, 0, 54) + struct.pack("<IiiHHIIiiII", 40, width, height, 1, 24, *[0] * 6)
+
+
 BROKEN = [
+    ("huge.bmp", bmp_of(40_000, 40_000), "OpenCV refuses"),
     ("empty.png", b"", "an empty file"),
     ("random.jpg", np.random.default_rng(0).bytes(3000), "corrupt or cut short"),
     *(cut_short(suffix) for suffix in (".jpg", ".png", ".webp", ".bmp")),
@@ -105,6 +111,15 @@ def test_a_broken_picture_is_named_and_skipped(tmp_path, caplog, name, content, 
     (warning,) = caplog.messages
     assert str(tmp_path / name) in warning
     assert reason in warning
+
+
+def test_a_picture_that_may_not_be_read_is_skipped(open_folder, as_nobody, caplog):
+    """Missing rights for one picture cost a warning."""
+    write(open_folder / "a.png").chmod(0)
+    write(open_folder / "b.png").chmod(0o644)
+    with as_nobody():
+        assert [frame.source for frame in read_all(PictureSource(open_folder))] == ["b.png"]
+    assert "Permission denied" in caplog.text
 
 
 def test_none_that_can_be_read_is_an_error(tmp_path):

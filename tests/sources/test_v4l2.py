@@ -1,12 +1,9 @@
 """V4L2 cameras: found among what else calls itself /dev/video, and each reason for failing named."""
 
-import contextlib
-import os
 import shutil
 import struct
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import cv2
@@ -20,32 +17,9 @@ from edge.sources.v4l2_devices import check_camera, describe_holder, find_camera
 
 PATIENT = SourceSettings()
 IMPATIENT = SourceSettings(stall_timeout_s=0.05)
-NOBODY = 65534
 
 CAPTURE, CAPTURE_MPLANE, OUTPUT, M2M_MPLANE, M2M = 0x1, 0x1000, 0x2, 0x4000, 0x8000
 META, STREAMING, DEVICE_CAPS = 0x800000, 0x4000000, 0x80000000
-
-
-@contextlib.contextmanager
-def as_nobody():
-    """Give up root's rights for a while; without them already, do nothing."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-
-
-@pytest.fixture
-def open_folder():
-    """Return a folder that every user may enter."""
-    folder = Path(tempfile.mkdtemp(dir="/tmp"))  # pytest's own folders are closed to others
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
 
 
 @pytest.fixture
@@ -108,7 +82,7 @@ def test_what_is_no_camera_is_named(tmp_path, kind):
         V4l2Source(path, PATIENT)
 
 
-def test_a_camera_that_may_not_be_opened_names_the_group(open_folder):
+def test_a_camera_that_may_not_be_opened_names_the_group(open_folder, as_nobody):
     """Without the rights the message gives the command that mends it, and the camera counts as found."""
     device = open_folder / "video0"
     device.touch(mode=0o600)
@@ -119,7 +93,7 @@ def test_a_camera_that_may_not_be_opened_names_the_group(open_folder):
         assert find_cameras(open_folder) == [device]
 
 
-def test_cameras_come_in_the_order_of_their_numbers(open_folder):
+def test_cameras_come_in_the_order_of_their_numbers(open_folder, as_nobody):
     """/dev/video10 comes after /dev/video2; what is no camera or has another name is left out."""
     for name in ("video10", "video2", "video2x", "media0"):
         (open_folder / name).touch()
@@ -247,3 +221,10 @@ def test_close_wakes_who_waits(plug_in, in_thread):
     assert waiting() is None
     assert source.read() is None
     assert not plug_in.opened[0].isOpened()
+
+
+def test_after_close_there_are_no_more(plug_in):
+    """A frame that was already there is not given any more once the camera is closed."""
+    source = plug_in(PATIENT)
+    source.close()
+    assert source.read() is None

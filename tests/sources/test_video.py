@@ -102,6 +102,14 @@ def test_a_wrong_path_is_an_error(tmp_path, kind):
         VideoSource(path)
 
 
+def test_a_video_that_may_not_be_read_is_an_error(open_folder, write_clip, as_nobody):
+    """Missing rights are told from broken content."""
+    path = write_clip().rename(open_folder / "clip.avi")
+    path.chmod(0)
+    with as_nobody(), pytest.raises(MediaError, match="Permission denied"):
+        VideoSource(path)
+
+
 def test_a_video_that_ends_early_gives_what_it_holds_and_says_so(write_clip, caplog):
     """A truncated file costs its missing part and one warning that says how much that is."""
     path = write_clip(frames=39, size=(320, 240))
@@ -130,6 +138,16 @@ def test_paced_frames_come_at_the_rate_of_the_video(write_clip):
     frames = read_all(source)
     assert len(frames) == 8
     assert frames[-1].captured_at - frames[0].captured_at >= 7 / 50 - 0.005
+
+
+def test_closing_early_is_no_damage(write_clip, caplog):
+    """Whoever stops in the middle is not told that the file is incomplete."""
+    source = VideoSource(write_clip())
+    source.read()
+    source.close()
+    assert source.read() is None
+    assert source.skipped == 0
+    assert not caplog.messages
 
 
 def test_close_wakes_who_waits(write_clip, in_thread):
