@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import sys
 import tempfile
 import threading
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from fake_picamera2 import FakeRig
 
 
 @pytest.fixture
@@ -81,3 +83,12 @@ def as_nobody():
             os.seteuid(0)
 
     return drop_rights
+
+
+@pytest.fixture
+def rig(monkeypatch):
+    """Put the fake in the place of picamera2 and libcamera."""
+    rig = FakeRig()
+    for name, module in rig.modules().items():
+        monkeypatch.setitem(sys.modules, name, module)
+    return rig
