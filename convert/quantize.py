@@ -1,6 +1,7 @@
 """Turns a Keras model into a full-int8 TFLite model; the only file that knows TensorFlow's converter."""
 
 import logging
+import re
 import tempfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     import keras
 
 log = logging.getLogger(__name__)
+
+REASON_LENGTH = 160
+"""Characters of a converter's error that are shown; the whole of it goes to the log at level DEBUG."""
 
 
 def quantize(model: "keras.Model", faces: NDArray[np.float32]) -> bytes:
@@ -51,8 +55,15 @@ def quantize(model: "keras.Model", faces: NDArray[np.float32]) -> bytes:
             return bytes(converter.convert())
         except Exception as error:  # the converter's own errors have no public base
             log.debug("the converter says: %s", error)
-            reason = str(error).strip().partition("\n")[0]
-            raise ModelError(f"expected a model of int8 operations, which the converter refuses: {reason}") from error
+            raise ModelError(
+                f"expected a net of operations that int8 has, found {_reason(error)}: change the net in train/models"
+            ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Return the operations that the converter's message names, or else the beginning of what it says."""
+    operations = sorted(set(re.findall(r"'(tf\.\w+)' op", str(error))))
+    return ", ".join(operations) or str(error).strip().partition("\n")[0][:REASON_LENGTH]
 
 
 def versions() -> dict[str, str]:

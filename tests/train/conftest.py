@@ -98,7 +98,7 @@ def write_table(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture
 def tiny_build(monkeypatch: pytest.MonkeyPatch) -> None:
     """`fit` builds the tiny net, whatever model is named."""
-    monkeypatch.setattr("train.fit.build_model", lambda name, *, classes: tiny_net(classes))
+    monkeypatch.setattr("train.fit.build_model", lambda _name, *, classes: tiny_net(classes))
 
 
 @pytest.fixture(scope="session")

@@ -6,13 +6,12 @@ import pytest
 from train.augment import Augmentation, augment
 from train.batches import Batches
 
-
 BATCH = 8
 
 
-def batches(face_data, *, epoch=0, seed=5, augmentation=Augmentation()):
+def batches(face_data, *, epoch=0, seed=5):
     """Batches of the synthetic data, at the start of `epoch`."""
-    made = Batches(face_data.training, batch_size=BATCH, seed=seed, augmentation=augmentation)
+    made = Batches(face_data.training, batch_size=BATCH, seed=seed, augmentation=Augmentation())
     made.start_epoch(epoch)
     return made
 

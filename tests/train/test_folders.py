@@ -93,5 +93,5 @@ def test_a_missing_split_is_refused(tmp_path):
 
 def test_votes_need_the_table(tree):
     """A tree of pictures has no votes; asking for them is an error, not a silent zero."""
-    with pytest.raises(MediaError, match="votes go with fer2013.csv"):
+    with pytest.raises(MediaError, match=r"votes go with fer2013\.csv"):
         read_dataset(tree, votes_share=0.5)

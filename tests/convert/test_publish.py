@@ -1,0 +1,105 @@
+"""Publishing replaces all files of a model or none."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from convert.publish import check_target, publish
+from edge.errors import ConfigError
+
+OLD = {"net.tflite": b"old model", "net.json": b"old manifest"}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with a published model."""
+    for name, content in OLD.items():
+        (tmp_path / name).write_bytes(content)
+    return tmp_path
+
+
+def contents(folder):
+    """All files in a folder, hidden ones included."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def new_files(folder):
+    """A new version of the model, with a card that was not there before."""
+    return {folder / "net.tflite": b"new model", folder / "net.json": b"new manifest", folder / "net.md": b"new card"}
+
+
+def test_all_files_are_replaced_and_nothing_else_is_left(folder):
+    """New content under the old names, no temporary files, readable for everybody whom the umask allows."""
+    publish(new_files(folder))
+    assert contents(folder) == {"net.tflite": b"new model", "net.json": b"new manifest", "net.md": b"new card"}
+    umask = os.umask(0)
+    os.umask(umask)
+    assert stat.S_IMODE((folder / "net.tflite").stat().st_mode) == 0o666 & ~umask
+
+
+@pytest.mark.parametrize("blocked", ["net.tflite", "net.json", "net.md"])
+def test_a_file_that_cannot_be_replaced_leaves_the_old_ones(tmp_path, blocked):
+    """Whichever of the three fails, the others come back byte for byte."""
+    (tmp_path / blocked).mkdir()
+    for name, content in OLD.items():
+        if name != blocked:
+            (tmp_path / name).write_bytes(content)
+    before = contents(tmp_path)
+    with pytest.raises(ConfigError, match="the old one stands"):
+        publish(new_files(tmp_path))
+    assert contents(tmp_path) == before
+
+
+def test_a_full_disk_leaves_the_old_ones(folder, monkeypatch):
+    """Nothing is renamed before everything is written."""
+
+    def full(_descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("convert.publish.os.fsync", full)
+    with pytest.raises(ConfigError, match="No space left on device"):
+        publish(new_files(folder))
+    assert contents(folder) == OLD
+
+
+def test_ctrl_c_between_two_renames_puts_the_old_model_back(folder, monkeypatch):
+    """The new model is in place, the manifest is not: both old files stand again."""
+    rename = Path.replace
+    done = []
+
+    def interrupt(self, target):
+        if Path(target).name == "net.json" and not done:
+            done.append(target)
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        publish(new_files(folder))
+    assert contents(folder) == OLD
+
+
+@pytest.mark.parametrize("name", ["", "../net", "a/b", ".hidden", "net\n", "net name"])
+def test_a_name_that_is_no_file_name_is_refused(tmp_path, name):
+    """The name becomes three files in the folder, and nothing outside it."""
+    with pytest.raises(ConfigError, match="expected a model name"):
+        check_target(tmp_path, name)
+
+
+def test_a_target_is_tried_before_the_work(tmp_path):
+    """The folder is made; the trial leaves nothing behind."""
+    check_target(tmp_path / "models", "net.v2")
+    assert list((tmp_path / "models").iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    """A file where the folder should be; and a read-only folder, unless root runs the tests, whom nothing stops."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="file: expected a folder that can be written"):
+        check_target(tmp_path / "file", "net")
+    if os.geteuid() != 0:
+        (tmp_path / "closed").mkdir(mode=0o500)
+        with pytest.raises(ConfigError, match="closed: expected a folder that can be written"):
+            check_target(tmp_path / "closed", "net")
