@@ -7,6 +7,7 @@ import pytest
 from edge.errors import ConfigError, MediaError, ModelError
 from train.__main__ import main
 from train.augment import Augmentation
+from train.batches import Batches
 from train.checkpoint import load_checkpoint
 from train.dataset import read_dataset
 from train.faces import FaceData
@@ -73,10 +74,26 @@ def test_a_resumed_run_equals_an_uninterrupted_one(face_data, tmp_path, monkeypa
 
 
 @pytest.mark.usefixtures("tiny_build")
+def test_every_epoch_draws_anew(face_data, tmp_path, monkeypatch):
+    """Each epoch has its own order and augmentation: epoch 0 again and again would be learnt by heart."""
+    begun = []
+    start = Batches.start_epoch
+
+    def record(self, epoch):
+        begun.append(epoch)
+        start(self, epoch)
+
+    monkeypatch.setattr(Batches, "start_epoch", record)
+    fit(face_data, tmp_path, new_state(face_data, epochs=3), augmentation=None)
+    assert begun == [0, 0, 1, 2], "once when the batches are made, then for each epoch"
+
+
+@pytest.mark.usefixtures("tiny_build")
 def test_another_seed_is_another_run(face_data, tmp_path):
-    """The seed reaches the weights: otherwise the test above would prove nothing."""
+    """The seed reaches the first weights, not only the order: nothing is learnt here, and they differ."""
     for seed in (3, 4):
-        fit(face_data, tmp_path / str(seed), new_state(face_data, seed=seed, epochs=1), augmentation=None)
+        state = new_state(face_data, seed=seed, epochs=1, learning_rate=1e-8)
+        fit(face_data, tmp_path / str(seed), state, augmentation=None)
     ours, theirs = (weights_of(tmp_path / seed / LAST)[0] for seed in ("3", "4"))
     assert np.abs(ours - theirs).max() > 1e-3
 
