@@ -13,6 +13,7 @@ A camera's frames are handed over newest-wins, so that latency never grows; a fi
 lost and two runs say the same.
 """
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -175,7 +176,8 @@ class Pipeline:
     def _stop(self) -> None:
         """Frames not yet looked at are dropped; readings already made still reach their sinks."""
         self._stopping = True
-        self._source.close()
+        # On a thread of its own: closing waits for a read that is under way, and a broken driver's may never return.
+        threading.Thread(target=self._source.close, name="close", daemon=True).start()
         self._frames.close(discard=True)
         self._tracked.close(discard=True)
 

@@ -9,6 +9,7 @@ import pytest
 from edge.config import DetectSettings
 from edge.manifest import read_model
 from edge.run import SHIPPED_MODEL
+from edge.sources.opencv import quiet_opencv
 from edge.vision.classify import EmotionClassifier
 from edge.vision.detect import HaarDetector
 
@@ -16,8 +17,10 @@ PACKAGE = os.environ.get("EDGE_EMOTION_INTERPRETER", "auto")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _one_opencv_thread():
+def _opencv():
+    """One thread, and FFmpeg silenced before its first use: it reads the level only then."""
     cv2.setNumThreads(1)
+    quiet_opencv()
 
 
 @pytest.fixture(scope="session")
