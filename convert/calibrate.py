@@ -41,7 +41,8 @@ def draw_calibration(training: FaceSet, labels: Sequence[str], *, faces: int, se
         rng.choice(np.flatnonzero(training.codes == code), size=quota, replace=False)
         for code, quota in enumerate(even_quotas(counts, faces))
     ]
-    pixels = _full_range(training.pixels[np.concatenate(drawn)])
+    pixels = training.pixels[np.concatenate(drawn)]
+    _fill_range(pixels)
     shares = ", ".join(f"{name} {len(rows)}" for name, rows in zip(labels, drawn, strict=True))
     log.info("calibration: %d faces (%s), luma %d to %d", len(pixels), shares, pixels.min(), pixels.max())
     return to_unit(pixels)[..., np.newaxis]
@@ -58,16 +59,14 @@ def even_quotas(counts: NDArray[np.int64], total: int) -> list[int]:
     return quotas
 
 
-def _full_range(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Make sure that black and white occur: where they do not, the face of most contrast is stretched to reach them."""
+def _fill_range(pixels: NDArray[np.uint8]) -> None:
+    """Make sure that black and white occur: where they do not, stretch the face of most contrast, in place."""
     if pixels.min() == BLACK and pixels.max() == WHITE:
-        return pixels
+        return
     lows, highs = pixels.min(axis=(1, 2)).astype(np.int64), pixels.max(axis=(1, 2)).astype(np.int64)
     widest = int(np.argmax(highs - lows))
     low, high = lows[widest], highs[widest]
     if low == high:
         raise MediaError("training split: expected faces with light and shade, found flat grey ones: check the data")
     log.info("calibration: luma %d to %d only: one face is stretched to 0 to 255", pixels.min(), pixels.max())
-    stretched = pixels.copy()
-    stretched[widest] = np.rint((pixels[widest] - float(low)) * WHITE / (high - low)).astype(np.uint8)
-    return stretched
+    pixels[widest] = np.rint((pixels[widest] - float(low)) * WHITE / (high - low)).astype(np.uint8)

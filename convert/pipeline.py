@@ -13,12 +13,12 @@ from convert.describe import draft_manifest, with_accuracy
 from convert.publish import check_target, publish
 from convert.quantize import quantize
 from convert.quiet import quiet
-from convert.verify import Comparison, Split, check_loss, check_tensors, compare
+from convert.verify import Comparison, check_loss, check_tensors, compare
 from edge.manifest import Framing, Manifest, manifest_bytes, manifest_path
 from edge.vision.classify import EmotionClassifier
 from train.checkpoint import Checkpoint, find_checkpoint, open_checkpoint
 from train.dataset import read_dataset
-from train.faces import FaceData
+from train.faces import FaceData, Split
 from train.predict import predict
 
 log = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ def _measure(
     splits: tuple[Split, ...] = ("validation", "test") if settings.release else ("validation",)
     comparisons = []
     for split in splits:
-        faces = data.test if split == "test" else data.validation
+        faces = data.held_out(split)
         with quiet():
             answers = predict(checkpoint.model, faces.pixels)
         comparison = compare(answers, predict(classifier, faces.pixels), data, split=split)

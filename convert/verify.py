@@ -12,9 +12,7 @@ from edge.errors import ModelError
 from edge.manifest import TensorSpec
 from edge.vision.interpreter import open_interpreter
 from train.evaluate import Evaluation, evaluate
-from train.faces import FACE_PX, FaceData, unseen
-
-Split = Literal["validation", "test"]
+from train.faces import FACE_PX, FaceData, Split, unseen
 
 INPUT_SCALE = 1 / 255
 INPUT_ZERO_POINT = -128
@@ -94,7 +92,7 @@ def compare(
     split: Split,
 ) -> Comparison:
     """Compare the (N, K) answers of checkpoint and int8 model for the faces of `split`."""
-    faces = data.test if split == "test" else data.validation
+    faces = data.held_out(split)
     same = float_probabilities.argmax(axis=1) == int8_probabilities.argmax(axis=1)
     clean = unseen(faces, data.training)
     return Comparison(

@@ -4,6 +4,7 @@ import argparse
 import logging
 import sys
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import numpy as np
@@ -11,12 +12,11 @@ from numpy.typing import NDArray
 
 from edge.errors import ConfigError, EdgeError
 from train.dataset import read_dataset
-from train.faces import FaceData, unseen
+from train.faces import FaceData, Split, unseen
 from train.metrics import Figures, measure
 from train.photos import PhotoFigures, compare_photos, photo_lines
 from train.predict import open_model, predict
 
-SPLITS = ("validation", "test")
 COLUMN = 9
 
 
@@ -43,9 +43,9 @@ class Report(msgspec.Struct, frozen=True):
     photos: PhotoFigures | None
 
 
-def evaluate(probabilities: NDArray[np.float32], data: FaceData, *, split: str) -> Evaluation:
-    """Measure the (N, K) answers for the faces of `split`, which is "validation" or "test"."""
-    faces = data.test if split == "test" else data.validation
+def evaluate(probabilities: NDArray[np.float32], data: FaceData, *, split: Split) -> Evaluation:
+    """Measure the (N, K) answers for the faces of `split`."""
+    faces = data.held_out(split)
     name = data.split_names[2 if split == "test" else 1]
     clean = unseen(faces, data.training)
     return Evaluation(
@@ -88,7 +88,9 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--data", type=Path, required=True, help="fer2013.csv (plain, .xz, .zip), or a tree train/ test/"
     )
-    parser.add_argument("--split", choices=SPLITS, default="validation", help="test is for released models only")
+    parser.add_argument(
+        "--split", choices=get_args(Split), default="validation", help="test is for released models only"
+    )
     parser.add_argument("--labels", nargs="+", help="a bare checkpoint's labels, in order")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     parser.add_argument("--photos-log", type=Path, help="also read the runtime's log of a folder of photographs")
@@ -100,7 +102,7 @@ def report(options: argparse.Namespace) -> Report:
     """Do what the command line asks for."""
     model, labels = open_model(options.model, labels=options.labels)
     data = read_dataset(options.data, labels=labels)
-    faces = data.test if options.split == "test" else data.validation
+    faces = data.held_out(options.split)
     photos = compare_photos(options.photos_log) if options.photos_log else None
     evaluation = evaluate(predict(model, faces.pixels), data, split=options.split)
     return Report(str(options.model), evaluation, photos)

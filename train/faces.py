@@ -1,12 +1,16 @@
 """The faces of one split, as arrays."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 FACE_PX = 48
 """Side of a face in FER2013, and of every model's input."""
+
+Split = Literal["validation", "test"]
+"""What a model is measured on: validation for every choice, test once for a released model."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +54,10 @@ class FaceData:
     validation: FaceSet
     test: FaceSet
     split_names: tuple[str, str, str] = ("training", "validation", "test")
+
+    def held_out(self, split: Split) -> FaceSet:
+        """Return the faces of the split that is measured on."""
+        return self.test if split == "test" else self.validation
 
 
 def unseen(faces: FaceSet, training: FaceSet) -> NDArray[np.bool_]:

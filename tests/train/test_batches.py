@@ -5,6 +5,7 @@ import pytest
 
 from train.augment import Augmentation, augment
 from train.batches import Batches
+from train.faces import FaceData, FaceSet
 
 BATCH = 8
 
@@ -32,6 +33,17 @@ def test_another_epoch_or_seed_changes_order_and_faces(face_data, other):
     other_faces, other_targets = batches(face_data, **{"epoch": 3, **other})[0]
     assert not np.array_equal(targets, other_targets)
     assert not np.array_equal(faces, other_faces)
+
+
+@pytest.mark.parametrize("other", [{"epoch": 4}, {"seed": 6}])
+def test_another_epoch_or_seed_varies_the_same_face_otherwise(face_data, other):
+    """With one face a hundred times the order says nothing: what differs is the augmentation."""
+    one = face_data.training.where(np.arange(len(face_data.training)) < 1)
+    same = FaceSet(np.repeat(one.pixels, 100, axis=0), np.repeat(one.targets, 100, axis=0))
+    alike = FaceData("one", face_data.labels, same, face_data.validation, face_data.test)
+    first, second = batches(alike, epoch=3), batches(alike, **{"epoch": 3, **other})
+    assert not np.array_equal(first[0][0], second[0][0])
+    assert not np.array_equal(first[0][0], first[1][0]), "nor is a batch like the one before"
 
 
 def test_shapes_types_and_range(face_data):

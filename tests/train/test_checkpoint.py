@@ -75,11 +75,16 @@ def test_no_checkpoint_is_named(tmp_path):
         find_checkpoint(tmp_path)
 
 
-@pytest.mark.parametrize("damage", ["random", "cut short", "empty"])
+@pytest.mark.parametrize("damage", ["random", "cut short", "overwritten", "empty"])
 def test_a_damaged_checkpoint_is_one_clear_line(saved, tmp_path, damage):
     """Whatever Keras stumbles over, the user reads one sentence."""
     content = saved.read_bytes()
-    bad = {"random": np.random.default_rng(0).bytes(5000), "cut short": content[: len(content) // 2], "empty": b""}
+    bad = {
+        "random": np.random.default_rng(0).bytes(5000),
+        "cut short": content[: len(content) // 2],
+        "overwritten": content[:100] + bytes(len(content) // 2) + content[100 + len(content) // 2 :],
+        "empty": b"",
+    }
     path = tmp_path / "bad.keras"
     path.write_bytes(bad[damage])
     with pytest.raises(ModelError, match=r"bad\.keras: expected a .keras checkpoint, found a file") as caught:

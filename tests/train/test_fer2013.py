@@ -148,12 +148,19 @@ def test_a_missing_split_is_named(rows, write_table, usage):
         read_fer2013(write_table([row for row in rows if row[2] != usage]))
 
 
-@pytest.mark.parametrize("name", ["fer2013.csv.xz", "fer2013.csv.zip", "fer2013.csv"])
-def test_a_damaged_table_is_one_clear_line(rows, write_table, tmp_path, name):
+DAMAGE = {
+    "xz cut short": ("fer2013.csv.xz", lambda content: lzma.compress(content)[:2000]),
+    "xz overwritten": ("fer2013.csv.xz", lambda content: lzma.compress(content)[:1000] + bytes(4000)),
+    "no zip": ("fer2013.csv.zip", lambda content: content),
+    "empty": ("fer2013.csv", lambda _content: b""),
+}
+
+
+@pytest.mark.parametrize(("name", "damage"), DAMAGE.values(), ids=DAMAGE.keys())
+def test_a_damaged_table_is_one_clear_line(rows, write_table, tmp_path, name, damage):
     """A file that is cut short, is no archive or is empty raises MediaError, not the decompressor's own error."""
-    content = lzma.compress(write_table(rows).read_bytes())[:2000] if name.endswith("xz") else b""
     path = tmp_path / name
-    path.write_bytes(content)
+    path.write_bytes(damage(write_table(rows).read_bytes()))
     with pytest.raises(MediaError, match="expected a table of faces") as caught:
         read_fer2013(path)
     assert "\n" not in str(caught.value)
