@@ -7,7 +7,11 @@ from pathlib import Path
 
 import msgspec
 
-from edge.errors import ConfigError, EdgeError
+from edge.errors import EdgeError
+from train.options import option_error
+
+OPTIONS = {"framing.scale": "framing_scale", "framing.shift_y": "framing_shift"}
+"""Setting to option, where their names differ."""
 
 INTERRUPTED = 130
 """What a shell reports for a command stopped by Ctrl-C."""
@@ -44,15 +48,8 @@ def run(options: argparse.Namespace) -> None:
     try:
         settings = msgspec.convert(wanted, Settings)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{_option(error, options)}: choose another value") from error
+        raise option_error(error, options, names=OPTIONS) from error
     convert(options.checkpoint, options.data, settings)
-
-
-def _option(error: msgspec.ValidationError, options: argparse.Namespace) -> str:
-    """Say which option is meant, what it expects and what was given."""
-    rule, _, place = str(error).replace("`", "").partition(" - at $.")
-    name = place.replace(".", "_").replace("shift_y", "shift")
-    return f"--{name.replace('_', '-')}: e{rule[1:]}, found {getattr(options, name, 'another')}"
 
 
 def main(arguments: list[str] | None = None) -> int:

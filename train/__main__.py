@@ -13,6 +13,7 @@ from train.augment import Augmentation
 from train.dataset import read_dataset
 from train.fit import fit
 from train.models import model_names
+from train.options import option_error
 from train.state import BEST, RunSettings, RunState, read_state
 
 
@@ -36,6 +37,26 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def new_settings(options: argparse.Namespace) -> RunSettings:
+    """Return the settings of a new run.
+
+    Raises:
+        ConfigError: an option's value cannot be.
+    """
+    wanted = {
+        "model": options.model,
+        "labels": CLASS_SETS[options.classes],
+        "data": options.data.name,
+        "votes_share": options.votes,
+        "epochs": options.epochs,
+        "seed": options.seed,
+    }
+    try:
+        return msgspec.convert(wanted, RunSettings)
+    except msgspec.ValidationError as error:
+        raise option_error(error, options, names={"votes_share": "votes"}) from error
+
+
 def train(options: argparse.Namespace) -> None:
     """Do what the command line asks for."""
     folder = options.out or Path("runs") / options.model
@@ -44,19 +65,7 @@ def train(options: argparse.Namespace) -> None:
     elif (folder / BEST).exists():
         raise ConfigError(f"{folder}: a run is already here: go on with --resume, or choose another --out")
     else:
-        state = RunState(
-            settings=msgspec.convert(
-                {
-                    "model": options.model,
-                    "labels": CLASS_SETS[options.classes],
-                    "data": options.data.name,
-                    "votes_share": options.votes,
-                    "epochs": options.epochs,
-                    "seed": options.seed,
-                },
-                RunSettings,
-            )
-        )
+        state = RunState(settings=new_settings(options))
     settings = state.settings
     data = read_dataset(options.data, labels=settings.labels, votes_share=settings.votes_share, seed=settings.seed)
     for split, faces in (("training", data.training), ("validation", data.validation), ("test", data.test)):
@@ -72,11 +81,11 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         train(options)
-    except (EdgeError, msgspec.ValidationError) as error:
+    except EdgeError as error:
         if options.debug:
             raise
         print(f"train: {error}", file=sys.stderr)  # noqa: T201  # the command's answer
-        return error.exit_code if isinstance(error, EdgeError) else ConfigError.exit_code
+        return error.exit_code
     except KeyboardInterrupt:
         print("train: stopped; go on with --resume", file=sys.stderr)  # noqa: T201  # the command's answer
         return 130

@@ -27,7 +27,7 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     momentum: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.9
     weight_decay: Annotated[float, Meta(ge=0.0)] = 5e-4
     label_smoothing: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.1
-    seed: int = 0
+    seed: Annotated[int, Meta(ge=0)] = 0
 
 
 class RunState(msgspec.Struct, kw_only=True):

@@ -199,7 +199,8 @@ def test_the_command_stopped_by_ctrl_c_says_how_to_go_on(rows, write_table, tmp_
 
 BAD_CALLS = {
     "no data": (["--data", "nowhere.csv"], 3, "expected a data set here"),
-    "no epochs": (["--data", "x", "--epochs", "0"], 2, "epochs"),
+    "no epochs": (["--data", "x", "--epochs", "0"], 2, "--epochs: expected int >= 1, found 0: choose another value"),
+    "too many votes": (["--data", "x", "--votes", "1.5"], 2, "--votes: expected float <= 1.0, found 1.5"),
     "nothing to resume": (["--data", "x", "--resume", "--out", "nowhere"], 2, "expected a training run here"),
 }
 
