@@ -156,3 +156,21 @@ def five_classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("five") / "five.keras"
     build(5).save(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def net_with() -> Callable[[Callable[..., keras.KerasTensor]], keras.Model]:
+    """Build a net with one operation more in the middle."""
+
+    def make(operation: Callable[..., keras.KerasTensor]) -> keras.Model:
+        face = keras.Input((48, 48, 1))
+        tensor = layers.Flatten()(operation(layers.AveragePooling2D(8)(face)))
+        return keras.Model(face, layers.Dense(7, activation="softmax")(tensor))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def float_inside(net_with: Callable[[Callable[..., keras.KerasTensor]], keras.Model], calibration: np.ndarray) -> bytes:
+    """A model with int8 ends whose sine runs in float: TFLite has none in int8, and the converter does not say so."""
+    return quantize(net_with(keras.ops.sin), calibration)

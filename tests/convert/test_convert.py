@@ -152,10 +152,10 @@ def test_ctrl_c_leaves_the_old_model(trained, published, monkeypatch, capsys, st
     assert contents(published) == OLD
 
 
-def test_an_unquantized_model_is_never_published(trained, published, monkeypatch, float_content, capsys):
-    """Should the converter ever return floats, its model stops at the check."""
-    monkeypatch.setattr(pipeline, "quantize", lambda *_: float_content(optimize=False))
-    assert call(trained.run, trained.table, published) == 4
+def test_a_model_that_is_float_inside_is_never_published(trained, published, monkeypatch, float_inside, capsys):
+    """Should the converter leave floats behind int8 ends, its model stops at the check, whatever loss is allowed."""
+    monkeypatch.setattr(pipeline, "quantize", lambda *_: float_inside)
+    assert call(trained.run, trained.table, published, "--max-loss", "1") == 4
     assert "found float32" in capsys.readouterr().err
     assert contents(published) == OLD
 

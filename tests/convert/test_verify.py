@@ -32,6 +32,12 @@ def test_a_model_with_float_ends_is_refused(float_content, calibration):
         check_tensors(float_content(optimize=True, calibration=calibration), EMOTIONS)
 
 
+def test_a_float_step_inside_is_refused(float_inside):
+    """Both ends are int8 and the converter was content, but one operation runs in float: its tensor is named."""
+    with pytest.raises(ModelError, match=r"tensor \S+: expected int8 .* found float32"):
+        check_tensors(float_inside, EMOTIONS)
+
+
 def test_other_bytes_are_refused():
     """Random bytes are no model."""
     with pytest.raises(ModelError, match="expected a TFLite model"):
