@@ -1,4 +1,4 @@
-"""Command line: `python -m edge.scenes FILE [--scene NAME] [--size 640x480] [--fps 25]` writes a scene as a clip."""
+"""Command line: `python -m edge.scenes FILE [--scene NAME] [--size WxH] [--fps F] [--wall W]` writes a clip."""
 
 import argparse
 import re
@@ -48,10 +48,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--scene", choices=SCENE_NAMES, default="demo", metavar="NAME", help="default: demo")
     parser.add_argument("--size", type=_size, default=(640, 480), metavar="WxH", help="px, default: 640x480")
     parser.add_argument("--fps", type=float, default=25.0, help="frames a second, default: 25")
+    parser.add_argument("--wall", choices=("plain", "busy"), help="behind the faces; default: the scene's own")
     options = parser.parse_args(arguments)
     width, height = options.size
     try:
-        write_clip(make_scene(options.scene, width=width, height=height, fps=options.fps), options.file)
+        scene = make_scene(options.scene, width=width, height=height, fps=options.fps, clutter=options.wall)
+        write_clip(scene, options.file)
     except EdgeError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code

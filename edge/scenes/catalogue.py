@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from edge.errors import ConfigError
 from edge.records import Box
+from edge.scenes.background import Clutter
 from edge.scenes.light import Light, changing
 from edge.scenes.motion import Motion, Pose, along, back_and_forth, hidden, still
 from edge.scenes.render import MovingFace, Scene
@@ -33,7 +34,7 @@ class _Stage:
     def scene(self, duration_s: float, *motions: Motion) -> Scene:
         """Return a scene with these faces, every second one mirrored."""
         faces = tuple(MovingFace(motion, mirrored=number % 2 == 1) for number, motion in enumerate(motions))
-        return Scene(self.name, self.width, self.height, self.fps, duration_s, faces)
+        return Scene(self.name, self.width, self.height, self.fps, duration_s, faces, clutter="busy")
 
 
 def _empty(stage: _Stage) -> Scene:
@@ -123,7 +124,7 @@ def _demo(stage: _Stage) -> Scene:
     )
     dim, bright = Light(gain=0.55, gamma=1.15), Light(gain=1.06, gamma=0.96)
     light = changing((1.6, dim), (2.6, bright), (6.6, bright), (7.4, dim), (9.0, dim), (9.8, Light()))
-    return replace(stage.scene(12, walk), light=light)
+    return replace(stage.scene(12, walk), light=light, clutter="plain")  # a busy wall would double the clip's size
 
 
 _SCENES: dict[str, Callable[[_Stage], Scene]] = {
@@ -153,6 +154,7 @@ def make_scene(
     fps: float = 30.0,
     scale_faces: bool = True,
     duration_s: float | None = None,
+    clutter: Clutter | None = None,
 ) -> Scene:
     """Make the scene called `name`, one of `SCENE_NAMES`.
 
@@ -164,6 +166,7 @@ def make_scene(
         scale_faces: faces and their speeds in px a frame grow with the picture's height, so that they fill the same
             part of it; else they keep the px that they have at 640x480.
         duration_s: s; None is the scene's own.
+        clutter: of the wall; None is the scene's own: busy as a furnished room, but plain for the clip that ships.
 
     Raises:
         ConfigError: there is no such scene.
@@ -171,7 +174,11 @@ def make_scene(
     if name not in _SCENES:
         raise ConfigError(f"{name}: there is no such scene: take one of {', '.join(SCENE_NAMES)}")
     scene = _SCENES[name](_Stage(name, width, height, fps, height / 480 if scale_faces else 1.0))
-    return scene if duration_s is None else replace(scene, duration_s=duration_s)
+    return replace(
+        scene,
+        duration_s=scene.duration_s if duration_s is None else duration_s,
+        clutter=scene.clutter if clutter is None else clutter,
+    )
 
 
 def describe_scene(name: str) -> str:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from edge.records import Box, Color
-from edge.scenes.background import paint_background
+from edge.scenes.background import Clutter, paint_background
 from edge.scenes.head import scaled_head
 from edge.scenes.light import LightMotion, tone_curve
 from edge.scenes.motion import Motion, Pose
@@ -33,6 +33,7 @@ class Scene:
     light: how bright it is over time; None is steady.
     pillars: parts of the picture, px, where the wall stands in front of the faces.
     seed: of the wall's texture.
+    clutter: how much there is to see on the wall, and so how much work a detector has with it.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Scene:
     light: LightMotion | None = None
     pillars: tuple[Box, ...] = ()
     seed: int = 0
+    clutter: Clutter = "plain"
 
     @property
     def frame_count(self) -> int:
@@ -63,7 +65,7 @@ class Scene:
             MediaError: the picture of the face cannot be read.
         """
         time_s = index / self.fps
-        picture = paint_background(self.width, self.height, seed=self.seed).copy()
+        picture = paint_background(self.width, self.height, seed=self.seed, clutter=self.clutter).copy()
         boxes = []
         for face in self.faces:
             pose = face.motion(time_s)

@@ -117,3 +117,18 @@ def test_changing_light_is_even_between_its_stops():
         Light(1.0, 2.0),
         Light(1.0, 2.0),
     ]
+
+
+@pytest.mark.parametrize("size", [(640, 480), (1280, 720)])
+def test_a_busy_wall_has_far_more_edges_and_no_face(size):
+    """The room gives a cascade work, yet none that OpenCV's surer cascade takes for a face."""
+    width, height = size
+    plain, busy = (
+        cv2.cvtColor(Scene("test", width, height, 10, 1, clutter=clutter).frame(0)[0], cv2.COLOR_BGR2GRAY)
+        for clutter in ("plain", "busy")
+    )
+    plain_edges, busy_edges = (np.count_nonzero(cv2.Canny(wall, 60, 120)) for wall in (plain, busy))
+    assert busy_edges > 0.03 * busy.size
+    assert busy_edges > 3 * plain_edges
+    cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_alt2.xml")
+    assert len(cascade.detectMultiScale(busy, 1.1, 3, minSize=(30, 30))) == 0
