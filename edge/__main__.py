@@ -44,8 +44,10 @@ def _settings(options: argparse.Namespace) -> Settings:
     return Settings(
         source=override(settings.source, use=options.source),
         detect=settings.detect,
+        schedule=settings.schedule,
         track=settings.track,
         model=override(settings.model, path=options.model),
+        name=settings.name,
         smooth=settings.smooth,
         log=override(settings.log, path=options.log),
     )

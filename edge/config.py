@@ -53,6 +53,23 @@ class DetectSettings(Section, frozen=True):
     threads: Annotated[int, Meta(ge=1, le=64)] = 1
 
 
+class ScheduleSettings(Section, frozen=True):
+    """[schedule] When to look for faces, and how often to name them.
+
+    scan_interval_s: while something changes, the picture is scanned for new faces this often, s.
+    motion_scan_gap_s: when something moves where no face is known, the next scan may come this soon, s.
+    scan_face_px: for a scan the picture is shrunk until the smallest face (`detect.min_face_px`) has this side, px.
+    motion_threshold: change of luma that counts as motion, 1 to 255; raise it for a noisy camera.
+    motion_share: share of the picture that must change to count as motion, 0 to 1.
+    """
+
+    scan_interval_s: Positive = 1.0
+    motion_scan_gap_s: Annotated[float, Meta(ge=0.0)] = 0.05
+    scan_face_px: Annotated[int, Meta(ge=20, le=200)] = 30
+    motion_threshold: Annotated[int, Meta(ge=1, le=255)] = 12
+    motion_share: Share = 0.001
+
+
 class TrackSettings(Section, frozen=True):
     """[track] Following faces.
 
@@ -75,6 +92,17 @@ class ModelSettings(Section, frozen=True):
 
     path: str = ""
     interpreter: Literal["auto", "ai-edge-litert", "tflite-runtime"] = "auto"
+
+
+class NameSettings(Section, frozen=True):
+    """[name] Which faces are classified, and how often.
+
+    rate_hz: how often a face is classified, times a second; in between its last answer holds.
+    min_face_px: a smaller face is not classified, and its reading says so, px.
+    """
+
+    rate_hz: Positive = 10.0
+    min_face_px: Annotated[int, Meta(ge=8)] = 36
 
 
 class SmoothSettings(Section, frozen=True):
@@ -109,8 +137,10 @@ class Settings(Section, frozen=True):
 
     source: SourceSettings = SourceSettings()
     detect: DetectSettings = DetectSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
     track: TrackSettings = TrackSettings()
     model: ModelSettings = ModelSettings()
+    name: NameSettings = NameSettings()
     smooth: SmoothSettings = SmoothSettings()
     log: LogSettings = LogSettings()
 

@@ -2,15 +2,17 @@
 
 The way of a frame:
 
-1. `capture`   the source gives a `Frame`                                     thread capture
-2. `detect`    the detector finds faces in it: `Detection`                    thread detect
-3. `track`     the tracker gives each face its id: `Track`                    thread detect
-4. `classify`  the face is cropped, the model names it: `EmotionScores`       thread classify
-5. `smooth`    the name is steadied over time: `Reading`                      thread classify
-6. `deliver`   all readings of the frame go to each sink: `Observation`       a thread for each sink
+1. `capture`   the source gives a `Frame`                                       thread capture
+2. `follow`    known faces are found again, each in its window: `Track`         thread follow
+3. `scan`      now and then new faces are looked for: `Detection`               thread scan, beside the others
+4. `name`      each face is cropped and classified at its own rate, and what    thread name
+               is said of it is steadied over time: `Reading`
+5. `deliver`   all readings of the frame go to each sink: `Observation`         a thread for each sink
 
-A camera's frames are handed over newest-wins, so that latency never grows; a file's are waited for, so that nothing is
-lost and two runs say the same.
+A camera's frames are handed over newest-wins, so that latency never grows, and no frame waits for a scan: what it
+finds is carried to the frame of that moment. A file's frames are waited for, so that nothing is lost, and what a scan
+finds is used with the very next frame, so that two runs say the same. Pictures are independent of each other: each is
+searched as a whole, and nothing is carried from one to the next.
 """
 
 import threading
@@ -21,16 +23,15 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from edge.errors import CameraError, SourceError
-from edge.records import Frame, Observation, Reading, Track, TrackedFrame
+from edge.records import Box, Frame, Observation, Reading, Track, TrackedFrame
 from edge.runtime.crew import Crew
 from edge.runtime.handover import HandOver, Policy
 from edge.runtime.timings import StepTimes
 from edge.sinks.base import Sink
 from edge.sources.base import Source
-from edge.vision.classify import EmotionClassifier
 from edge.vision.detect import HaarDetector
-from edge.vision.smooth import Smoother
-from edge.vision.track import Tracker
+from edge.vision.follow import FaceFollower, Scanned
+from edge.vision.name import FaceNamer, Named
 
 SINK_CAPACITY = 256
 """Observations that may wait for a slow sink: some eight seconds at 30 a second."""
@@ -42,13 +43,14 @@ CHECK_EVERY_S = 0.5
 class Meters:
     """What a run counts. Each step's times are written by its own thread.
 
-    latency: from a frame in memory to its readings. emotions: readings by name. faces: tracks that were ever seen.
+    latency: from a frame in memory to its readings. emotions: readings by name.
     """
 
     captured: int = 0
     captured_at: float = 0.0
-    detect: StepTimes = field(default_factory=StepTimes)
-    classify: StepTimes = field(default_factory=StepTimes)
+    follow: StepTimes = field(default_factory=StepTimes)
+    scan: StepTimes = field(default_factory=StepTimes)
+    name: StepTimes = field(default_factory=StepTimes)
     latency: StepTimes = field(default_factory=StepTimes)
     emotions: Counter[str] = field(default_factory=Counter)
     frames_with_face: int = 0
@@ -57,12 +59,11 @@ class Meters:
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """The steps between source and sinks."""
+    """The steps between source and sinks. scanner: finds new faces in a stream, and all faces in a picture."""
 
-    detector: HaarDetector
-    tracker: Tracker
-    classifier: EmotionClassifier
-    smoother: Smoother
+    follower: FaceFollower
+    scanner: HaarDetector
+    namer: FaceNamer
 
 
 class Pipeline:
@@ -78,12 +79,18 @@ class Pipeline:
         self._stopping = False
         policy = Policy.NEWEST_WINS if source.live else Policy.BLOCKING
         self._frames: HandOver[Frame] = HandOver(policy)
+        self._to_scan: HandOver[tuple[Frame, Box]] = HandOver(Policy.BLOCKING)
+        self._scanned: HandOver[Scanned] = HandOver(Policy.BLOCKING)
         self._tracked: HandOver[TrackedFrame] = HandOver(policy)
         self._outlets: list[HandOver[Observation]] = [HandOver(policy, capacity=SINK_CAPACITY) for _ in sinks]
         self._crew = Crew()
         self._crew.add("capture", self._capture, ends=[self._frames])
-        self._crew.add("detect", self._detect, ends=[self._frames, self._tracked])
-        self._crew.add("classify", self._classify, ends=[self._tracked, *self._outlets])
+        if source.stills:
+            self._crew.add("scan", self._scan_pictures, ends=[self._frames, self._tracked])
+        else:
+            self._crew.add("follow", self._follow, ends=[self._frames, self._to_scan, self._tracked])
+            self._crew.add("scan", self._scan, ends=[self._to_scan, self._scanned])
+        self._crew.add("name", self._name, ends=[self._tracked, *self._outlets])
         for sink, outlet in zip(sinks, self._outlets, strict=True):
             self._crew.add(sink.name, partial(_deliver, sink, outlet), ends=[outlet])
         meters.dropped = lambda: self._frames.dropped + self._tracked.dropped
@@ -118,52 +125,72 @@ class Pipeline:
                 return None  # closed under its hands, by us
             raise
 
-    def _detect(self) -> None:
-        steps, stills = self._steps, self._source.stills
+    def _follow(self) -> None:
+        scanning = False
         while True:
             frame = self._frames.get()
-            with self._meters.detect.measure():
-                if stills:
-                    steps.tracker.reset()
-                detections = steps.detector.detect(frame.gray)
-                tracks = steps.tracker.update(detections, position_s=frame.position_s)
+            scanned = self._scan_result(wait=scanning and not self._source.live)
+            scanning = scanning and scanned is None
+            with self._meters.follow.measure():
+                followed = self._steps.follower.update(frame.gray, position_s=frame.position_s, scanned=scanned)
+            if followed.scan is not None:
+                self._to_scan.put((frame, followed.scan))
+                scanning = True
+            self._tracked.put(TrackedFrame(frame, followed.tracks))
+
+    def _scan_result(self, *, wait: bool) -> Scanned | None:
+        return self._scanned.get() if wait else self._scanned.poll()
+
+    def _scan(self) -> None:
+        while True:
+            frame, region = self._to_scan.get()
+            with self._meters.scan.measure():
+                detections = self._steps.scanner.detect(frame.gray, region=region)
+            self._scanned.put(Scanned(tuple(detections), frame.position_s))
+
+    def _scan_pictures(self) -> None:
+        while True:
+            frame = self._frames.get()
+            with self._meters.scan.measure():
+                detections = self._steps.scanner.detect(frame.gray)
+            tracks = tuple(Track(number, found.box, 1, 0) for number, found in enumerate(detections, start=1))
             self._tracked.put(TrackedFrame(frame, tracks))
 
-    def _classify(self) -> None:
+    def _name(self) -> None:
         while True:
-            item = self._tracked.get()
-            observation = self._observe(item)
+            observation = self._observe(self._tracked.get())
             for outlet in self._outlets:
                 outlet.put(observation)
 
     def _observe(self, item: TrackedFrame) -> Observation:
-        """Steps 4 and 5 for every face that was found in this very frame."""
-        frame, meters = item.frame, self._meters
-        present = tuple(track.track_id for track in item.tracks)
+        """What is said of every face that was found in this very frame."""
+        frame, meters, namer = item.frame, self._meters, self._steps.namer
         if self._source.stills:
-            self._steps.smoother.reset()
-        self._steps.smoother.keep(present)
-        readings = tuple(self._read_face(frame, track) for track in item.tracks if track.missed == 0)
+            namer.reset()
+        with meters.name.measure():
+            named = namer.update(frame.gray, item.tracks, position_s=frame.position_s)
+        readings = tuple(
+            self._reading(frame, track, named[track.track_id]) for track in item.tracks if track.track_id in named
+        )
         meters.latency.add(time.monotonic() - frame.captured_at)
         meters.emotions.update(reading.emotion for reading in readings)
         meters.frames_with_face += bool(readings)
+        present = tuple(track.track_id for track in item.tracks)
         return Observation(frame.index, frame.source, frame.captured_at, frame.position_s, readings, present)
 
-    def _read_face(self, frame: Frame, track: Track) -> Reading:
-        classifier = self._steps.classifier
-        with self._meters.classify.measure():
-            scores = classifier.classify(frame.gray, track.box)
-        said = self._steps.smoother.update(track.track_id, scores, position_s=frame.position_s)
+    def _reading(self, frame: Frame, track: Track, named: Named) -> Reading:
         height, width = frame.gray.shape
+        said = named.said
         return Reading(
             track_id=track.track_id,
             box=track.box.clipped(width, height),
             emotion=said.emotion,
             confidence=said.confidence,
-            probabilities=dict(zip(classifier.labels, said.probabilities.tolist(), strict=True)),
+            probabilities=dict(zip(self._steps.namer.labels, said.probabilities.tolist(), strict=True)),
             frame_index=frame.index,
             captured_at=frame.captured_at,
             latency_s=time.monotonic() - frame.captured_at,
+            unclear=named.unclear,
         )
 
     def _check(self) -> None:
@@ -179,6 +206,7 @@ class Pipeline:
         # On a thread of its own: closing waits for a read that is under way, and a broken driver's may never return.
         threading.Thread(target=self._source.close, name="close", daemon=True).start()
         self._frames.close(discard=True)
+        self._to_scan.close(discard=True)
         self._tracked.close(discard=True)
 
 

@@ -48,6 +48,11 @@ class Box:
         return self.w * self.h
 
     @property
+    def xywh(self) -> tuple[int, int, int, int]:
+        """x, y, w, h, px."""
+        return self.x, self.y, self.w, self.h
+
+    @property
     def center(self) -> tuple[float, float]:
         """(x, y) of the middle, px."""
         return self.x + self.w / 2, self.y + self.h / 2
@@ -68,6 +73,14 @@ class Box:
         center_y += shift_y * self.h
         return Box(round(center_x - width / 2), round(center_y - height / 2), round(width), round(height))
 
+    def moved(self, dx: float, dy: float) -> "Box":
+        """The box moved by (dx, dy) px."""
+        return Box(round(self.x + dx), round(self.y + dy), self.w, self.h)
+
+    def scaled(self, factor: float) -> "Box":
+        """The same place in a picture whose sides are `factor` times as long."""
+        return Box(round(self.x * factor), round(self.y * factor), round(self.w * factor), round(self.h * factor))
+
     def clipped(self, width: int, height: int) -> "Box":
         """The part inside a picture of `width` x `height` px; w or h is 0 where nothing is inside."""
         left, top = min(max(self.x, 0), width), min(max(self.y, 0), height)
@@ -81,10 +94,13 @@ class Detection:
 
     box: square; it may reach beyond the picture's edge.
     weight: the cascade's level weight (larger is surer; not a probability).
+    looks: in how many frames it was seen by now. velocity: of its middle, (x, y) px a second, where two frames tell it.
     """
 
     box: Box
     weight: float
+    looks: int = 1
+    velocity: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +140,8 @@ class Reading:
     confidence: 0.0 to 1.0, the (smoothed) probability of the likeliest label.
     probabilities: label to probability, sums to 1.
     latency_s: s from `captured_at` to the moment the reading was made.
+    unclear: why the face could not be classified (too small, too dark, too blurred), else None; the other fields then
+        say what was last known of it.
     """
 
     track_id: int
@@ -134,6 +152,7 @@ class Reading:
     frame_index: int
     captured_at: float
     latency_s: float
+    unclear: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

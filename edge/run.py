@@ -22,6 +22,10 @@ from edge.sources.choose import open_source
 from edge.summary import summarize
 from edge.vision.classify import EmotionClassifier
 from edge.vision.detect import HaarDetector
+from edge.vision.follow import FaceFollower
+from edge.vision.motion import MotionGate
+from edge.vision.name import FaceNamer
+from edge.vision.redetect import Redetector
 from edge.vision.smooth import Smoother
 from edge.vision.track import Tracker
 
@@ -38,7 +42,7 @@ def run(settings: Settings, *, json_output: bool) -> None:
     """
     cv2.setNumThreads(settings.detect.threads)
     person: TextIO = sys.stderr if json_output else sys.stdout
-    steps_for = build_steps(settings)
+    new_steps = build_steps(settings)
     source = open_source(settings.source)
     sinks: list[Sink] = []
     try:
@@ -48,7 +52,9 @@ def run(settings: Settings, *, json_output: bool) -> None:
             sinks.append(JsonLinesOutput(say_none=source.stills))
         meters = Meters()
         sinks.append(_open_console(source, log_path, meters, person))
-        pipeline = Pipeline(source, steps_for(source), sinks, meters, stall_timeout_s=settings.source.stall_timeout_s)
+        pipeline = Pipeline(
+            source, new_steps(stills=source.stills), sinks, meters, stall_timeout_s=settings.source.stall_timeout_s
+        )
     except BaseException:
         for sink in sinks:
             sink.close()
@@ -61,21 +67,28 @@ def run(settings: Settings, *, json_output: bool) -> None:
         print(summarize(meters, source, log_path), file=person)  # the command's answer
 
 
-def build_steps(settings: Settings) -> Callable[[Source], Steps]:
-    """Open model and cascade; return what makes the steps for a source, once that is known.
+def build_steps(settings: Settings) -> Callable[..., Steps]:
+    """Open model and cascade; return a function that makes the steps for `stills`, or for a stream of frames.
+
+    What can be wrong with the settings shows here, before a camera is opened.
 
     Raises:
         ConfigError, ModelError: a cascade or model cannot be used.
     """
     content, manifest = read_model(Path(settings.model.path) if settings.model.path else SHIPPED_MODEL)
     classifier = EmotionClassifier(content, manifest, package=settings.model.interpreter)
-    detector = HaarDetector(settings.detect)
+    schedule = settings.schedule
+    redetector = Redetector(settings.detect.cascade)
 
-    def steps_for(source: Source) -> Steps:
-        tracker = Tracker(settings.track, min_hits=1 if source.stills else settings.track.min_hits)
-        return Steps(detector, tracker, classifier, Smoother(settings.smooth, classifier.labels))
+    def new_steps(*, stills: bool) -> Steps:
+        gate = MotionGate(threshold=schedule.motion_threshold, min_share=schedule.motion_share)
+        return Steps(
+            FaceFollower(gate, redetector, Tracker(settings.track), schedule),
+            HaarDetector(settings.detect, search_px=None if stills else schedule.scan_face_px),
+            FaceNamer(classifier, Smoother(settings.smooth, classifier.labels), settings.name),
+        )
 
-    return steps_for
+    return new_steps
 
 
 def open_log(settings: LogSettings, source: Source) -> JsonLinesLog:

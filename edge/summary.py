@@ -19,7 +19,12 @@ def summarize(meters: Meters, source: Source, log_path: Path) -> str:
     if total:
         shares = ", ".join(f"{name} {count / total:.0%}" for name, count in meters.emotions.most_common())
         lines.append(f"{total} readings: {shares}")
-    for name, times in (("detect", meters.detect), ("classify", meters.classify), ("frame to reading", meters.latency)):
+    for name, times in (
+        ("follow", meters.follow),
+        ("scan", meters.scan),
+        ("name", meters.name),
+        ("frame to reading", meters.latency),
+    ):
         lines += _describe(name, times)
     lines.append(f"log: {log_path}")
     return "\n".join(lines)

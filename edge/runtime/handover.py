@@ -69,6 +69,19 @@ class HandOver(Generic[T]):
             self._changed.notify_all()
             return item
 
+    def poll(self) -> T | None:
+        """The next item, or None where there is none yet.
+
+        Raises:
+            Closed: nothing more will come.
+        """
+        with self._changed:
+            if self._items:
+                return self.get()
+            if self._closed:
+                raise Closed
+            return None
+
     def close(self, *, discard: bool = False) -> None:
         """Let nothing more in. May be called twice. discard: throw away what is still there, too."""
         with self._changed:

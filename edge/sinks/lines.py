@@ -33,8 +33,8 @@ def reading_lines(observation: Observation, *, say_none: bool) -> Iterator[Line]
 
 
 def describe(reading: Reading) -> Line:
-    """The part of a line that speaks of one face."""
-    return {
+    """The part of a line that speaks of one face. `unclear` is there only where it has something to say."""
+    line: Line = {
         "track": reading.track_id,
         "box": box_list(reading.box),
         "emotion": reading.emotion,
@@ -42,6 +42,7 @@ def describe(reading: Reading) -> Line:
         "probabilities": {label: round(value, 4) for label, value in reading.probabilities.items()},
         "latency_ms": round(reading.latency_s * 1e3, 1),
     }
+    return line if reading.unclear is None else {**line, "unclear": reading.unclear}
 
 
 def box_list(box: Box) -> list[int]:

@@ -38,12 +38,12 @@ class EmotionClassifier:
         self._stored = _input_table(manifest.input_tensor)
         self._output_spec = manifest.output_tensor
 
-    def classify(self, gray: Gray, box: Box) -> EmotionScores:
-        """Name the face in `box` of the frame `gray`, (H, W) uint8."""
-        return self.score(crop_face(gray, box, framing=self._framing, size=self._size))
+    def crop(self, gray: Gray, box: Box) -> Gray:
+        """Cut the face in `box` out of the frame `gray`, (H, W) uint8, as the model wants it: (size, size) uint8."""
+        return crop_face(gray, box, framing=self._framing, size=self._size)
 
     def score(self, face: Gray) -> EmotionScores:
-        """Name a face that is cropped already, (size, size) uint8."""
+        """Name the expression of a cropped face, (size, size) uint8."""
         self._interpreter.set_tensor(self._input, self._stored[face][np.newaxis, :, :, np.newaxis])
         self._interpreter.invoke()
         return EmotionScores(self._probabilities(self._interpreter.get_tensor(self._output)[0]))

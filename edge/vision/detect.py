@@ -1,78 +1,65 @@
-"""Finds faces in a frame with a Haar cascade."""
-
-from pathlib import Path
+"""Finds faces in a whole picture, or in a part of it, with a Haar cascade."""
 
 import cv2
 import numpy as np
 
 from edge.config import DetectSettings
-from edge.errors import ConfigError
 from edge.records import Box, Detection, Gray
-
-DEBIAN_CASCADES = Path("/usr/share/opencv4/haarcascades")
-"""Where Debian's package opencv-data puts the cascades."""
-
-
-def find_cascade(name: str) -> Path:
-    """Return the cascade file `name`: a path as it is, or a file name that OpenCV or Debian's opencv-data has.
-
-    Raises:
-        ConfigError: it is in none of the places.
-    """
-    bundled = getattr(cv2, "data", None)
-    folders = [Path()] + ([Path(bundled.haarcascades)] if bundled is not None else []) + [DEBIAN_CASCADES]
-    for folder in folders:
-        if (folder / name).is_file():
-            return folder / name
-    raise ConfigError(
-        f"expected the Haar cascade {name}, found it neither in opencv-python (cv2.data) nor in {DEBIAN_CASCADES}"
-        " nor as a path: install opencv-python-headless<5 or opencv-data, or set detect.cascade"
-    )
+from edge.vision.cascade import open_cascade
 
 
 class HaarDetector:
-    """Full-frame Haar detection. One thread alone may use an instance."""
+    """Looks for faces of every size. One thread alone may use an instance.
 
-    def __init__(self, settings: DetectSettings) -> None:
+    search_px: the picture is shrunk until the smallest face looked for has this side, px; None leaves it as it is.
+        A cascade's cost grows with the picture's area, and faces much larger than the cascade's own 20 px gain little.
+    """
+
+    def __init__(self, settings: DetectSettings, *, search_px: int | None = None) -> None:
         """Load the cascade.
 
         Raises:
             ConfigError: the cascade is missing, or no cascade.
         """
-        path = find_cascade(settings.cascade)
         self._settings = settings
-        try:
-            self._cascade = cv2.CascadeClassifier(str(path))
-        except (cv2.error, AttributeError, SystemError) as error:  # OpenCV's binding raises each of them
-            raise ConfigError(
-                f"{path}: expected a Haar cascade and OpenCV 4, found a file that OpenCV {cv2.__version__} cannot load"
-            ) from error
-        if self._cascade.empty():
-            raise ConfigError(f"{path}: expected a Haar cascade, found a file that has none")
+        self._scale = min(1.0, search_px / settings.min_face_px) if search_px else 1.0
+        self._cascade = open_cascade(settings.cascade)
 
-    def detect(self, gray: Gray) -> list[Detection]:
+    def detect(self, gray: Gray, *, region: Box | None = None) -> list[Detection]:
         """Return the faces in `gray`, (H, W) uint8, largest first; a box may reach beyond the picture's edge.
 
-        The picture's edge is repeated outwards before the search, since a cascade wants some room around a face:
+        region: the part of the picture to search; None is all of it.
+
+        The searched part's edge is repeated outwards before the search, since a cascade wants some room around a face:
         a tight portrait is lost without it. A box is left square where it reaches into that border, so that the face
         is cropped undistorted.
         """
-        settings = self._settings
-        border = round(settings.border * min(gray.shape))
-        searched = gray
-        if border:
-            searched = np.asarray(cv2.copyMakeBorder(gray, *(border,) * 4, cv2.BORDER_REPLICATE), dtype=np.uint8)
-        found, _, weights = self._cascade.detectMultiScale3(
-            searched,
-            scaleFactor=settings.scale_factor,
-            minNeighbors=settings.min_neighbors,
-            minSize=(settings.min_face_px, settings.min_face_px),
-            outputRejectLevels=True,
-        )
-        detections = [
-            Detection(Box(int(x) - border, int(y) - border, int(w), int(h)), float(weight))
-            for (x, y, w, h), weight in zip(found, np.ravel(weights), strict=True)
-        ]
         height, width = gray.shape
+        part = Box(0, 0, width, height) if region is None else region.clipped(width, height)
+        searched = gray[part.y : part.y + part.h, part.x : part.x + part.w]
+        if self._scale < 1.0:
+            size = (max(1, round(part.w * self._scale)), max(1, round(part.h * self._scale)))
+            searched = np.asarray(cv2.resize(searched, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+        detections = [
+            Detection(box.scaled(1 / self._scale).moved(part.x, part.y), weight)
+            for box, weight in self._search(searched, smallest=round(self._settings.min_face_px * self._scale))
+        ]
         touching = [detection for detection in detections if detection.box.clipped(width, height).area > 0]
         return sorted(touching, key=lambda detection: detection.box.area, reverse=True)
+
+    def _search(self, gray: Gray, *, smallest: int) -> list[tuple[Box, float]]:
+        """(box, weight) of each face of at least `smallest` px."""
+        border = round(self._settings.border * min(gray.shape))
+        if border:
+            gray = np.asarray(cv2.copyMakeBorder(gray, *(border,) * 4, cv2.BORDER_REPLICATE), dtype=np.uint8)
+        found, _, weights = self._cascade.detectMultiScale3(
+            gray,
+            scaleFactor=self._settings.scale_factor,
+            minNeighbors=self._settings.min_neighbors,
+            minSize=(smallest, smallest),
+            outputRejectLevels=True,
+        )
+        return [
+            (Box(int(x) - border, int(y) - border, int(w), int(h)), float(weight))
+            for (x, y, w, h), weight in zip(found, np.ravel(weights), strict=True)
+        ]

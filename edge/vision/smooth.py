@@ -57,6 +57,14 @@ class Smoother:
         memory.emotion = self._name(memory)
         return Smoothed(memory.emotion, float(memory.probabilities.max()), memory.probabilities)
 
+    def hold(self, track_id: int) -> Smoothed:
+        """What was last said of a track; `uncertain`, every label alike, where nothing was."""
+        memory = self._memories.get(track_id)
+        if memory is None or memory.emotion is None:
+            alike = np.full(len(self._labels), 1 / len(self._labels), dtype=np.float32)
+            return Smoothed(UNCERTAIN, float(alike[0]), alike)
+        return Smoothed(memory.emotion, float(memory.probabilities.max()), memory.probabilities)
+
     def _weight(self, elapsed_s: float) -> float:
         """How much the newest scores count: the longer since the last, the more."""
         if self._settings.time_constant_s == 0.0:

@@ -5,16 +5,47 @@ from collections.abc import Sequence
 from edge.config import TrackSettings
 from edge.records import Box, Detection, Track
 
+VELOCITY_WEIGHT = 0.5
+"""How much the newest step counts in a face's velocity: enough to turn with it, not enough to follow a box's jitter."""
 
-class _Face:
-    """A face that is being followed."""
+COAST_S = 0.3
+"""A face that is missed is thought to move on for this long; then it may as well have stopped."""
 
-    def __init__(self, box: Box, position_s: float) -> None:
-        self.track_id: int | None = None  # given once it is confirmed, so that ids of false faces are not used up
-        self.box = box
-        self.hits = 1
+
+class Face:
+    """A face that is being followed; it belongs to its tracker.
+
+    track_id: None until it is confirmed, so that ids of false faces are not used up.
+    box: where it was last found. velocity: of its middle, (x, y) px a second.
+    hits: frames in which it was found. missed: frames since. seen_s: time of the last hit.
+    """
+
+    def __init__(self, detection: Detection, position_s: float) -> None:
+        self.track_id: int | None = None
+        self.box = detection.box
+        self.velocity = detection.velocity
+        self.hits = detection.looks
         self.missed = 0
         self.seen_s = position_s
+
+    def predicted(self, position_s: float) -> Box:
+        """Where it is expected at `position_s`."""
+        elapsed_s = min(position_s - self.seen_s, COAST_S)
+        return self.box.moved(self.velocity[0] * elapsed_s, self.velocity[1] * elapsed_s)
+
+    def hit(self, box: Box, position_s: float) -> None:
+        """Take where it was found."""
+        elapsed_s = position_s - self.seen_s
+        if elapsed_s > 0:
+            (x, y), (old_x, old_y) = box.center, self.box.center
+            weight = VELOCITY_WEIGHT if self.hits > 1 else 1.0
+            self.velocity = (
+                self.velocity[0] + weight * ((x - old_x) / elapsed_s - self.velocity[0]),
+                self.velocity[1] + weight * ((y - old_y) / elapsed_s - self.velocity[1]),
+            )
+        self.box, self.seen_s = box, position_s
+        self.hits += 1
+        self.missed = 0
 
 
 class Tracker:
@@ -22,18 +53,13 @@ class Tracker:
 
     A face is confirmed after `min_hits` frames in a row and ends after `max_missed_s` without being found; until it is
     confirmed, one miss ends it. Ids count from 1.
+
+    faces: all that are followed now, those not confirmed yet included.
     """
 
-    def __init__(self, settings: TrackSettings, *, min_hits: int | None = None) -> None:
-        """min_hits: instead of the settings', for pictures that are seen only once."""
+    def __init__(self, settings: TrackSettings) -> None:
+        self.faces: list[Face] = []
         self._settings = settings
-        self._min_hits = settings.min_hits if min_hits is None else min_hits
-        self._faces: list[_Face] = []
-        self._next_id = 1
-
-    def reset(self) -> None:
-        """Forget every face and count from 1 again."""
-        self._faces = []
         self._next_id = 1
 
     def update(self, detections: Sequence[Detection], *, position_s: float) -> tuple[Track, ...]:
@@ -44,27 +70,25 @@ class Tracker:
             position_s: the frame's time, s; never smaller than the last.
         """
         free = list(detections)
-        for face, detection in self._match(free):
+        found = self._match(free, position_s)
+        for face, detection in found:
             free.remove(detection)
-            face.box = detection.box
-            face.hits += 1
-            face.missed = 0
-            face.seen_s = position_s
-        for face in self._faces:
-            if face.seen_s != position_s:
+            face.hit(detection.box, position_s)
+        for face in self.faces:
+            if all(face is not hit for hit, _ in found):
                 face.missed += 1
-        self._faces = [face for face in self._faces if self._lives(face, position_s)]
-        self._faces += [_Face(detection.box, position_s) for detection in free]
+        self.faces = [face for face in self.faces if self._lives(face, position_s)]
+        self.faces += [Face(detection, position_s) for detection in free]
         return tuple(self._confirmed())
 
-    def _match(self, detections: Sequence[Detection]) -> list[tuple[_Face, Detection]]:
-        """Pair faces with detections, the largest overlap first."""
+    def _match(self, detections: Sequence[Detection], position_s: float) -> list[tuple[Face, Detection]]:
+        """Pair faces with detections, the largest overlap with where a face is expected first."""
         overlaps = [
-            (face.box.iou(detection.box), number, face, detection)
-            for number, face in enumerate(self._faces)
+            (face.predicted(position_s).iou(detection.box), number, face, detection)
+            for number, face in enumerate(self.faces)
             for detection in detections
         ]
-        pairs: list[tuple[_Face, Detection]] = []
+        pairs: list[tuple[Face, Detection]] = []
         for overlap, _, face, detection in sorted(overlaps, key=lambda row: (-row[0], row[1])):
             if overlap < self._settings.min_iou or overlap == 0.0:
                 break
@@ -72,15 +96,15 @@ class Tracker:
                 pairs.append((face, detection))
         return pairs
 
-    def _lives(self, face: _Face, position_s: float) -> bool:
-        if face.hits < self._min_hits:
+    def _lives(self, face: Face, position_s: float) -> bool:
+        if face.hits < self._settings.min_hits:
             return face.missed == 0
         return position_s - face.seen_s <= self._settings.max_missed_s
 
     def _confirmed(self) -> list[Track]:
         tracks = []
-        for face in self._faces:
-            if face.hits < self._min_hits:
+        for face in self.faces:
+            if face.hits < self._settings.min_hits:
                 continue
             if face.track_id is None:
                 face.track_id = self._next_id

@@ -2,21 +2,22 @@
 
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from edge.config import Settings
-from edge.errors import CameraError, ModelError, SinkError
-from edge.pipeline import Meters, Pipeline, Steps
+from edge.config import ModelSettings, Settings
+from edge.errors import CameraError, ModelError, StuckError
+from edge.pipeline import Meters, Pipeline
 from edge.records import Frame
+from edge.run import build_steps
 from edge.scenes.catalogue import make_scene
 from edge.sources.scene import SceneSource
 from edge.sources.video import VideoSource
-from edge.vision.smooth import Smoother
-from edge.vision.track import Tracker
+from edge.vision.follow import Followed
 
-STEP_THREADS = {"capture", "detect", "classify", "collect"}
+STEP_THREADS = {"capture", "follow", "scan", "name", "collect"}
 
 
 class Collect:
@@ -37,22 +38,35 @@ class Collect:
         self.closed += 1
 
 
-class Fail:
+class Broken:
     """Any step, broken: whatever is called raises the error."""
 
     name = "collect"
 
-    def __init__(self, error, **attributes):
+    def __init__(self, error):
         self._error = error
-        self.__dict__.update(attributes)
 
     def _fail(self, *_args, **_kwargs):
         raise self._error
 
-    detect = classify = write = _fail
+    update = detect = write = _fail
 
     def close(self):
         """It can still be closed."""
+
+
+class HungSource:
+    """A driver that is broken for good: neither its read nor its close ever returns."""
+
+    name, live, stills, skipped = "hung", True, False, 0
+
+    def __init__(self):
+        self.release = threading.Event()
+
+    def read(self):
+        self.release.wait()
+
+    close = read
 
 
 class Stills:
@@ -71,9 +85,15 @@ class Stills:
 
 
 @pytest.fixture
-def steps(detector, classifier):
-    settings = Settings()
-    return Steps(detector, Tracker(settings.track), classifier, Smoother(settings.smooth, classifier.labels))
+def new_steps(interpreter_package):
+    """Make the real steps anew: they remember faces from run to run."""
+    return build_steps(Settings(model=ModelSettings(interpreter=interpreter_package)))
+
+
+@pytest.fixture
+def steps(new_steps):
+    """The real steps, for a stream of frames."""
+    return new_steps(stills=False)
 
 
 def scene_source(name="one", **options):
@@ -105,14 +125,12 @@ def said(observations):
     ]
 
 
-def test_a_file_loses_nothing_keeps_the_order_and_repeats(detector, classifier, demo_clip):
+def test_a_file_loses_nothing_keeps_the_order_and_repeats(new_steps, demo_clip):
     """Every frame of the clip arrives, in order, and a second run says the very same."""
     runs = []
     for _ in range(2):
-        settings = Settings()
-        steps = Steps(detector, Tracker(settings.track), classifier, Smoother(settings.smooth, classifier.labels))
         sink, meters = Collect(), Meters()
-        pipeline(VideoSource(demo_clip), steps, sink, meters=meters).run()
+        pipeline(VideoSource(demo_clip), new_steps(stills=False), sink, meters=meters).run()
         assert [item.frame_index for item in sink.observations] == list(range(meters.captured))
         assert meters.dropped() == 0
         assert sink.closed == 1
@@ -128,12 +146,12 @@ def test_a_camera_keeps_only_the_newest_frame(steps):
     looked_at, go_on = threading.Semaphore(0), threading.Semaphore(0)
 
     class Busy:
-        def detect(self, _gray):
+        def update(self, _gray, **_known):
             looked_at.release()
             assert go_on.acquire(timeout=10)
-            return []
+            return Followed((), None)
 
-    run = pipeline(source, Steps(Busy(), steps.tracker, steps.classifier, steps.smoother), sink, meters=meters)
+    run = pipeline(source, replace(steps, follower=Busy()), sink, meters=meters)
     runner = threading.Thread(target=run.run)
     runner.start()
     assert looked_at.acquire(timeout=10)
@@ -153,24 +171,16 @@ def test_a_camera_keeps_only_the_newest_frame(steps):
     assert nothing_left()
 
 
-@pytest.mark.parametrize("broken", ["source", "detector", "classifier", "sink"])
+@pytest.mark.parametrize("broken", ["source", "follower", "scanner", "namer", "sink"])
 def test_an_error_in_any_worker_ends_the_run_and_is_raised(steps, broken):
     """Whichever thread fails: the caller gets that very error, every sink is closed, and no thread is left."""
-    errors = {
-        "source": CameraError("broken source"),
-        "detector": RuntimeError("broken detector"),
-        "classifier": ModelError("broken classifier"),
-        "sink": SinkError("broken sink"),
-    }
-    error = errors[broken]
+    error = ModelError(f"broken {broken}")
     source = scene_source(fail_at=5 if broken == "source" else None)
-    detector = Fail(error) if broken == "detector" else steps.detector
-    classifier = Fail(error, labels=steps.classifier.labels) if broken == "classifier" else steps.classifier
-    sink = Fail(error) if broken == "sink" else Collect()
-    other = Collect()
-    run = pipeline(source, Steps(detector, steps.tracker, classifier, steps.smoother), sink, other)
-    with pytest.raises(type(error)) as caught:
-        run.run()
+    if broken in ("follower", "scanner", "namer"):
+        steps = replace(steps, **{broken: Broken(error)})
+    sink, other = (Broken(error) if broken == "sink" else Collect()), Collect()
+    with pytest.raises(CameraError if broken == "source" else ModelError) as caught:
+        pipeline(source, steps, sink, other).run()
     assert broken in str(caught.value) or "told to fail" in str(caught.value)
     assert other.closed == 1
     assert nothing_left()
@@ -199,14 +209,23 @@ def test_a_stop_ends_a_camera_within_a_second(steps):
     assert nothing_left()
 
 
-def test_pictures_are_independent(steps):
+def test_a_driver_that_never_returns_cannot_hang_the_stop(steps):
+    """The run ends all the same, with an error that names the thread."""
+    source = HungSource()
+    run = pipeline(source, steps, Collect())
+    run.ask_stop()
+    with pytest.raises(StuckError, match="capture"):
+        run.run()
+    source.release.set()
+
+
+def test_pictures_are_independent(new_steps):
     """The same face in two pictures is face 1 twice, and is answered twice the same: nothing is carried over."""
-    color, _ = make_scene("one").frame(0)
+    color, _ = make_scene("one", clutter="plain").frame(0)
     gray = color[..., 1]
     darker = (gray // 3).astype(np.uint8)
     sink = Collect()
-    single = Steps(steps.detector, Tracker(Settings().track, min_hits=1), steps.classifier, steps.smoother)
-    pipeline(Stills([gray, darker, gray]), single, sink).run()
+    pipeline(Stills([gray, darker, gray]), new_steps(stills=True), sink).run()
     first, _, third = said(sink.observations)
     assert first[1] == third[1]
     assert first[1][0][0] == 1

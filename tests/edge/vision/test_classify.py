@@ -26,7 +26,7 @@ def test_the_interpreter_under_test_is_in_use(classifier, interpreter_package):
 def test_the_astronaut_is_happy(classifier):
     """The whole way on a real face: crop, quantize, invoke, dequantize."""
     color, (box, *_) = make_scene("one").frame(0)
-    scores = classifier.classify(luma(color), box)
+    scores = classifier.score(classifier.crop(luma(color), box))
     assert classifier.labels[int(scores.probabilities.argmax())] == "happy"
     assert scores.probabilities.shape == (len(classifier.labels),)
     assert scores.probabilities.dtype == np.float32

@@ -8,7 +8,8 @@ from edge.config import DetectSettings
 from edge.errors import ConfigError
 from edge.scenes.catalogue import make_scene
 from edge.sources.opencv import luma
-from edge.vision.detect import HaarDetector, find_cascade
+from edge.vision.cascade import find_cascade
+from edge.vision.detect import HaarDetector
 
 
 def gray_and_boxes(name, index, **size):
@@ -52,7 +53,7 @@ def test_boxes_are_square_and_touch_the_picture(detector):
 def test_faces_below_the_smallest_size_are_left_alone():
     """min_face_px is obeyed."""
     gray, boxes = gray_and_boxes("three", 10)
-    limit = sorted(box.w for box in boxes)[1]
+    limit = max(box.w for box in boxes)
     found = HaarDetector(DetectSettings(min_face_px=limit)).detect(gray)
     assert 1 <= len(found) < 3
     assert all(detection.box.w >= limit for detection in found)
@@ -75,7 +76,7 @@ def test_without_cv2_data_debians_place_and_a_path_still_work(tmp_path, monkeypa
     copy = tmp_path / "copy.xml"
     copy.write_bytes(original.read_bytes())
     monkeypatch.delattr(cv2, "data")
-    monkeypatch.setattr("edge.vision.detect.DEBIAN_CASCADES", tmp_path)
+    monkeypatch.setattr("edge.vision.cascade.DEBIAN_CASCADES", tmp_path)
     assert find_cascade("copy.xml") == copy
     assert find_cascade(str(copy)) == copy
 

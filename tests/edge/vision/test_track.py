@@ -87,9 +87,17 @@ def test_a_face_that_comes_back_too_late_is_a_new_one():
     assert ids(tracks) == [2]
 
 
-def test_reset_forgets_everything():
-    """The next picture begins with id 1 again."""
-    tracker = Tracker(SETTINGS, min_hits=1)
-    assert ids(tracker.update(found(FACE, OTHER), position_s=0.0)) == [1, 2]
-    tracker.reset()
-    assert ids(tracker.update(found(OTHER), position_s=0.0)) == [1]
+def test_a_fast_face_is_expected_where_it_is_going():
+    """A face that moves by its whole width each frame overlaps nothing it was; its velocity finds it all the same."""
+    tracker = Tracker(SETTINGS)
+    velocity = (800.0, 0.0)
+    (track,) = tracker.update([Detection(FACE, 1.0, looks=2, velocity=velocity)], position_s=0.0)
+    for frame in range(1, 5):
+        (track,) = tracker.update(found(moved(FACE, 80 * frame)), position_s=frame / 10)
+    assert (track.track_id, track.box) == (1, moved(FACE, 320))
+
+
+def test_a_face_that_two_looks_have_seen_is_confirmed_at_once():
+    """A scan found it in an older frame, a window in this one: that makes two frames."""
+    tracker = Tracker(SETTINGS)
+    assert ids(tracker.update([Detection(FACE, 1.0, looks=2)], position_s=0.0)) == [1]

@@ -1,0 +1,157 @@
+"""Decides for each frame where to look for faces: the schedule of the detector.
+
+Known faces are looked for in small windows around where they are expected. The whole picture, or the part of it that
+has changed, is scanned only now and then: on start, at an interval while something changes, at once when something
+moves where no face is known, and never while nothing moves.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edge.config import ScheduleSettings
+from edge.records import Box, Detection, Gray, Track
+from edge.vision.motion import MotionGate
+from edge.vision.redetect import Redetector
+from edge.vision.track import Face, Tracker
+
+MARGIN = 0.2
+MARGIN_MISSED = 0.25
+MARGIN_MOST = 1.0
+MARGIN_CARRIED = 0.7
+"""A window's margin as a share of the face: at rest, more for each frame in which it was missed, at the most; and for
+a face that a scan has found some frames ago."""
+
+SIZES = (0.85, 1.2)
+SIZES_MISSED = (0.75, 1.35)
+"""Limits of a face's size, as multiples of what it was: from frame to frame, and after it was missed."""
+
+SAME_FACE_IOU = 0.3
+"""Two boxes that overlap this much are one face."""
+
+REGION_MARGIN_PX = 48
+"""A scan's region reaches this far beyond what has changed: of a face that turns up only the middle may have."""
+
+FRUITLESS_SCANS = 6
+"""After so many scans on motion that found nobody new, the gap between them doubles, up to the usual interval: what
+moves may be somebody on the way in, and later it is rather a fan or a screen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """What a scan of an earlier frame, or of this one, has found. position_s: that frame's time, s."""
+
+    detections: tuple[Detection, ...]
+    position_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What is known after a frame. scan: the part of this frame that is to be scanned now, or None."""
+
+    tracks: tuple[Track, ...]
+    scan: Box | None
+
+
+class FaceFollower:
+    """Follows faces through frames. One thread alone may use an instance."""
+
+    def __init__(self, gate: MotionGate, redetector: Redetector, tracker: Tracker, settings: ScheduleSettings) -> None:
+        self._gate = gate
+        self._redetector = redetector
+        self._tracker = tracker
+        self._settings = settings
+        self._scan_s: float | None = None
+        self._scanning = False
+        self._fruitless = 0
+
+    def update(self, gray: Gray, *, position_s: float, scanned: Scanned | None) -> Followed:
+        """Take the next frame.
+
+        Args:
+            gray: (H, W) uint8.
+            position_s: its time, s; never smaller than the last.
+            scanned: what the scan that was asked for has found, when it is ready.
+        """
+        self._gate.update(gray, position_s=position_s)
+        detections = self._look_again(gray, position_s)
+        if scanned is not None:
+            detections += self._carry(gray, scanned, detections, position_s)
+        tracks = self._tracker.update(detections, position_s=position_s)
+        return Followed(tracks, self._scan_due(position_s))
+
+    def _look_again(self, gray: Gray, position_s: float) -> list[Detection]:
+        """Look for every known face in its window; two windows that show one face count once."""
+        detections: list[Detection] = []
+        for face in sorted(self._tracker.faces, key=lambda face: face.missed):
+            box = _first_new(self._look_for(gray, face, position_s), detections)
+            if box is not None:
+                detections.append(Detection(box, 1.0))
+        return detections
+
+    def _look_for(self, gray: Gray, face: Face, position_s: float) -> list[Box]:
+        expected = face.predicted(position_s)
+        elapsed_s = position_s - face.seen_s
+        speed = max(abs(face.velocity[0]), abs(face.velocity[1])) * elapsed_s / expected.w
+        margin = min(MARGIN + speed / 2 + MARGIN_MISSED * face.missed, MARGIN_MOST)
+        smaller, larger = SIZES_MISSED if face.missed else SIZES
+        return self._redetector.look(gray, expected, margin=margin, smaller=smaller, larger=larger)
+
+    def _carry(
+        self, gray: Gray, scanned: Scanned, detections: Sequence[Detection], position_s: float
+    ) -> list[Detection]:
+        """New faces of the scan, found again in this frame: an older frame's are not trusted before."""
+        self._scanning = False
+        fresh: list[Detection] = []
+        smaller, larger = SIZES_MISSED
+        for detection in scanned.detections:
+            if _known(detection.box, detections):
+                continue
+            boxes = self._redetector.look(gray, detection.box, margin=MARGIN_CARRIED, smaller=smaller, larger=larger)
+            box = _first_new(boxes, [*detections, *fresh])
+            if box is not None:
+                velocity = _velocity(detection.box, box, position_s - scanned.position_s)
+                fresh.append(Detection(box, detection.weight, looks=2, velocity=velocity))
+        self._fruitless = 0 if fresh else self._fruitless + 1
+        return fresh
+
+    def _scan_due(self, position_s: float) -> Box | None:
+        """The part of the newest frame to scan now, or None."""
+        if self._scanning or not self._may_scan(position_s):
+            return None
+        region = self._gate.changed_since_scan(self._known_boxes(position_s))
+        if region is None:
+            return None
+        self._gate.mark_scanned()
+        self._scan_s = position_s
+        self._scanning = True
+        side = REGION_MARGIN_PX
+        return Box(region.x - side, region.y - side, region.w + 2 * side, region.h + 2 * side)
+
+    def _may_scan(self, position_s: float) -> bool:
+        if self._scan_s is None:
+            return True
+        since_s = position_s - self._scan_s
+        if since_s >= self._settings.scan_interval_s:
+            return True
+        if not self._gate.moving(self._known_boxes(position_s)):
+            self._fruitless = 0
+            return False
+        return since_s >= self._settings.motion_scan_gap_s * (1 << self._fruitless // FRUITLESS_SCANS)
+
+    def _known_boxes(self, position_s: float) -> list[Box]:
+        return [face.predicted(position_s) for face in self._tracker.faces if face.missed == 0]
+
+
+def _first_new(boxes: Sequence[Box], detections: Sequence[Detection]) -> Box | None:
+    """The first of `boxes` that is none of the faces in `detections`."""
+    return next((box for box in boxes if not _known(box, detections)), None)
+
+
+def _velocity(old: Box, new: Box, elapsed_s: float) -> tuple[float, float]:
+    """Of the middle, px a second."""
+    (old_x, old_y), (x, y) = old.center, new.center
+    return (x - old_x) / elapsed_s, (y - old_y) / elapsed_s
+
+
+def _known(box: Box, detections: Sequence[Detection]) -> bool:
+    return any(box.iou(detection.box) >= SAME_FACE_IOU for detection in detections)
