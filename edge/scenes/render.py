@@ -1,6 +1,5 @@
 """Draws a scene: frames with one or more moving faces, and the true boxes of these faces."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -22,6 +21,17 @@ class MovingFace:
 
     motion: Motion
     mirrored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A face in one frame. number: its place in the scene's `faces`. box: inside the picture. share: of the whole
+    box that is seen, 0.0 to 1.0.
+    """
+
+    number: int
+    box: Box
+    share: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,29 +76,32 @@ class Scene:
         """
         time_s = index / self.fps
         picture = paint_background(self.width, self.height, seed=self.seed, clutter=self.clutter).copy()
-        boxes = []
-        for face in self.faces:
-            pose = face.motion(time_s)
-            if pose is not None:
-                boxes.append(_box_of(pose))
-                _paste(picture, boxes[-1], mirrored=face.mirrored)
+        for number, box in self._boxes(time_s):
+            _paste(picture, box, mirrored=self.faces[number].mirrored)
         for pillar in self.pillars:
             picture[_area(pillar.clipped(self.width, self.height))] = _PILLAR_BGR
         if self.light is not None:
             picture = np.asarray(cv2.LUT(picture, tone_curve(self.light(time_s))), dtype=np.uint8)
-        return picture, self._visible(boxes)
+        return picture, tuple(sight.box for sight in self.sights(index) if sight.share >= VISIBLE_SHARE)
 
-    def _visible(self, boxes: Sequence[Box]) -> tuple[Box, ...]:
-        """Those of the faces' whole boxes that count as there, cut off at the picture's edge."""
-        visible = []
-        for number, box in enumerate(boxes):
+    def sights(self, index: int) -> tuple[Sight, ...]:
+        """Tell how much is seen of each face that is on in frame `index`, in the order of `faces`; draws nothing."""
+        boxes = self._boxes(index / self.fps)
+        covers = [box for _, box in boxes]
+        sights = []
+        for place, (number, box) in enumerate(boxes):
             seen = np.zeros((self.height, self.width), dtype=np.bool_)
             seen[_area(box.clipped(self.width, self.height))] = True
-            for cover in (*boxes[number + 1 :], *self.pillars):
+            for cover in (*covers[place + 1 :], *self.pillars):
                 seen[_area(cover.clipped(self.width, self.height))] = False
-            if np.count_nonzero(seen) >= VISIBLE_SHARE * box.area:
-                visible.append(box.clipped(self.width, self.height))
-        return tuple(visible)
+            share = np.count_nonzero(seen) / box.area
+            sights.append(Sight(number, box.clipped(self.width, self.height), share))
+        return tuple(sights)
+
+    def _boxes(self, time_s: float) -> list[tuple[int, Box]]:
+        """Return the number and whole box of each face that is on, px."""
+        poses = [(number, face.motion(time_s)) for number, face in enumerate(self.faces)]
+        return [(number, _box_of(pose)) for number, pose in poses if pose is not None]
 
 
 _PILLAR_BGR = (96, 104, 110)

@@ -132,3 +132,11 @@ def test_a_busy_wall_has_far_more_edges_and_no_face(size):
     assert busy_edges > 3 * plain_edges
     cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_alt2.xml")
     assert len(cascade.detectMultiScale(busy, 1.1, 3, minSize=(30, 30))) == 0
+
+
+def test_sights_name_each_face_and_what_is_seen_of_it():
+    """Each face keeps its number; one that is half outside or mostly covered says how little of it is seen."""
+    far, near, outside = Pose(150, 120, 80), Pose(190, 120, 80), Pose(0, 40, 40)
+    sights = scene_with(far, near, outside).sights(0)
+    assert [(sight.number, sight.share) for sight in sights] == [(0, 0.5), (1, 1.0), (2, 0.5)]
+    assert sights[2].box == Box(0, 20, 20, 40)
