@@ -25,8 +25,10 @@ class MovingFace:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """A face in one frame. number: its place in the scene's `faces`. box: inside the picture. share: of the whole
-    box that is seen, 0.0 to 1.0.
+    """A face in one frame.
+
+    number: its place in the scene's `faces`. box: the part inside the picture, px.
+    share: part of the whole box that is seen, 0.0 to 1.0.
     """
 
     number: int
