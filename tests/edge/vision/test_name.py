@@ -1,0 +1,114 @@
+"""Each face is classified at its own rate, the one that waited longest first, and only when it is worth it."""
+
+from collections import Counter
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.config import NameSettings, SmoothSettings
+from edge.records import Box, EmotionScores, Track
+from edge.vision.name import FaceNamer
+from edge.vision.smooth import Smoother
+
+LABELS = ("happy", "sad")
+FACE = np.random.default_rng(0).integers(0, 256, (480, 640), dtype=np.uint8)
+
+
+class Answers:
+    """A classifier that notes whom it is asked about."""
+
+    labels = LABELS
+
+    def __init__(self):
+        self.asked = []
+
+    def crop(self, gray, box):
+        self.asked.append(box.x)
+        return cv2.resize(gray[box.y : box.y + box.h, box.x : box.x + box.w], (48, 48))
+
+    def score(self, _face):
+        return EmotionScores(np.array([0.9, 0.1], np.float32))
+
+
+def track(track_id, *, size=80, missed=0):
+    return Track(track_id, Box(100 * track_id, 100, size, size), 5, missed)
+
+
+@pytest.fixture
+def answers():
+    return Answers()
+
+
+@pytest.fixture
+def namer(answers):
+    return FaceNamer(answers, Smoother(SmoothSettings(), LABELS), NameSettings(rate_hz=10, min_face_px=36))
+
+
+@pytest.mark.parametrize("fps", [30, 25, 60])
+def test_a_face_is_classified_ten_times_a_second_at_any_frame_rate(namer, answers, fps):
+    """And in every frame something is said of it."""
+    for frame in range(5 * fps):
+        named = namer.update(FACE, [track(1)], position_s=frame / fps)
+        assert named[1].said.emotion == "happy"
+    assert len(answers.asked) == pytest.approx(50, abs=2)
+
+
+def test_a_slow_camera_is_classified_in_every_frame(namer, answers):
+    """At five frames a second each is used."""
+    for frame in range(20):
+        namer.update(FACE, [track(1)], position_s=frame / 5)
+    assert len(answers.asked) == 20
+
+
+def test_the_face_that_waited_longest_comes_first(namer, answers):
+    """Face 2 came a little after face 1, so it is due later; a new face is due at once, before both."""
+    namer.update(FACE, [track(1)], position_s=0.0)
+    namer.update(FACE, [track(1), track(2)], position_s=0.05)
+    answers.asked.clear()
+    namer.update(FACE, [track(2), track(1), track(3)], position_s=0.3)
+    assert answers.asked == [300, 100, 200]
+
+
+def test_every_face_gets_its_share(namer, answers):
+    """Five faces for two seconds: twenty times each."""
+    for frame in range(60):
+        namer.update(FACE, [track(number) for number in range(1, 6)], position_s=frame / 30)
+    assert all(count == pytest.approx(20, abs=1) for count in Counter(answers.asked).values())
+
+
+def test_of_a_missed_face_nothing_is_said(namer, answers):
+    """It is not in the picture, so there is nothing to classify."""
+    assert namer.update(FACE, [track(1, missed=2)], position_s=0.0) == {}
+    assert answers.asked == []
+
+
+@pytest.mark.parametrize(
+    ("picture", "size", "reason"),
+    [
+        (FACE, 30, "too small"),
+        (FACE // 16, 80, "too dark"),
+        (np.full_like(FACE, 120), 80, "too dark"),
+        (cv2.GaussianBlur(cv2.resize(FACE[:24, :32], (640, 480)), (0, 0), 12), 80, "too blurred"),
+    ],
+)
+def test_a_face_that_is_not_worth_it_is_not_classified_and_the_reason_is_said(namer, picture, size, reason):
+    """Too small, too dark, flat, or blurred: nothing was known before, so the name is `uncertain`."""
+    named = namer.update(picture, [track(1, size=size)], position_s=0.0)
+    assert named[1].unclear == reason
+    assert named[1].said.emotion == "uncertain"
+
+
+def test_the_last_answer_holds_while_a_face_is_unclear(namer):
+    """A shadow passes: what was said before stays, and the reason is given with it."""
+    namer.update(FACE, [track(1)], position_s=0.0)
+    named = namer.update(FACE // 16, [track(1)], position_s=0.2)
+    assert (named[1].said.emotion, named[1].unclear) == ("happy", "too dark")
+
+
+def test_a_face_that_left_is_forgotten(namer, answers):
+    """Its id, come back after a gap, is a new face: classified at once."""
+    namer.update(FACE, [track(1)], position_s=0.0)
+    namer.update(FACE, [], position_s=0.01)
+    namer.update(FACE, [track(1)], position_s=0.02)
+    assert len(answers.asked) == 2
