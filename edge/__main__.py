@@ -42,6 +42,7 @@ def _settings(options: argparse.Namespace) -> Settings:
     """The file's settings, where one is given, with the command line's over them."""
     settings = read_settings(options.config) if options.config else Settings()
     return Settings(
+        profile=settings.profile,
         source=override(settings.source, use=options.source),
         detect=settings.detect,
         schedule=settings.schedule,

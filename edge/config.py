@@ -61,6 +61,11 @@ class ScheduleSettings(Section, frozen=True):
     scan_face_px: for a scan the picture is shrunk until the smallest face (`detect.min_face_px`) has this side, px.
     motion_threshold: change of luma that counts as motion, 1 to 255; raise it for a noisy camera.
     motion_share: share of the picture that must change to count as motion, 0 to 1.
+    max_fps: a camera is read no faster than this, frames a second; 0 is as fast as it gives them.
+    idle_fps: likewise while nobody is there and nothing moves.
+    idle_after_s: how long that must last, s.
+    heat_limit_c: from this temperature on, or when a Pi's firmware holds the processor back, the rates are halved in
+        steps until it has cooled, degrees Celsius.
     """
 
     scan_interval_s: Positive = 1.0
@@ -68,6 +73,10 @@ class ScheduleSettings(Section, frozen=True):
     scan_face_px: Annotated[int, Meta(ge=20, le=200)] = 30
     motion_threshold: Annotated[int, Meta(ge=1, le=255)] = 12
     motion_share: Share = 0.001
+    max_fps: Annotated[float, Meta(ge=0.0, le=1000.0)] = 0.0
+    idle_fps: Annotated[float, Meta(gt=0.0, le=1000.0)] = 5.0
+    idle_after_s: Annotated[float, Meta(ge=0.0)] = 5.0
+    heat_limit_c: Annotated[float, Meta(ge=30.0, le=120.0)] = 80.0
 
 
 class TrackSettings(Section, frozen=True):
@@ -132,9 +141,27 @@ class LogSettings(Section, frozen=True):
     summary_interval_s: Positive = 60.0
 
 
-class Settings(Section, frozen=True):
-    """All sections; each may be left out of the file."""
+PROFILES: dict[str, dict[str, dict[str, float]]] = {
+    "low-power": {
+        "schedule": {"scan_interval_s": 2.0, "motion_scan_gap_s": 0.2, "max_fps": 10.0, "idle_fps": 2.0},
+        "name": {"rate_hz": 4.0},
+    },
+    "balanced": {},
+    "responsive": {
+        "schedule": {"scan_interval_s": 0.5, "motion_scan_gap_s": 0.0, "idle_fps": 60.0},
+        "name": {"rate_hz": 15.0},
+    },
+}
+"""What a profile sets; a key of the file goes over it. `balanced` is the defaults."""
 
+
+class Settings(Section, frozen=True):
+    """All sections; each may be left out of the file.
+
+    profile: sets [schedule] and [name] together, for a battery, for most uses, or for the quickest answer.
+    """
+
+    profile: Literal["low-power", "balanced", "responsive"] = "balanced"
     source: SourceSettings = SourceSettings()
     detect: DetectSettings = DetectSettings()
     schedule: ScheduleSettings = ScheduleSettings()
@@ -160,11 +187,22 @@ def read_settings(path: Path) -> Settings:
     except OSError as error:
         raise ConfigError(f"{path}: expected a readable TOML file, found: {error.strerror}") from error
     try:
-        return msgspec.toml.decode(content, type=Settings)
+        table = msgspec.toml.decode(content)
+        return msgspec.convert(_with_profile(table), type=Settings)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{path}: {_explain(error)}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: this is no TOML: {error}") from error
+
+
+def _with_profile(table: dict[str, Any]) -> dict[str, Any]:
+    """Lay the file's keys over those that its profile sets; what is wrong in them is found later."""
+    merged = dict(table)
+    for section, values in PROFILES.get(str(table.get("profile", "balanced")), {}).items():
+        given = table.get(section, {})
+        if isinstance(given, dict):
+            merged[section] = values | given
+    return merged
 
 
 def override(section: S, **options: Any) -> S:  # noqa: ANN401  # each option is checked against its field's type here

@@ -22,10 +22,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from edge.board import Board
+from edge.config import Settings
 from edge.errors import CameraError, SourceError
+from edge.heat import HeatGuard
 from edge.records import Box, Frame, Observation, Reading, Track, TrackedFrame
 from edge.runtime.crew import Crew
 from edge.runtime.handover import HandOver, Policy
+from edge.runtime.pace import Pace
 from edge.runtime.timings import StepTimes
 from edge.sinks.base import Sink
 from edge.sources.base import Source
@@ -69,13 +73,13 @@ class Steps:
 class Pipeline:
     """One run from a source to its sinks."""
 
-    def __init__(
-        self, source: Source, steps: Steps, sinks: Sequence[Sink], meters: Meters, *, stall_timeout_s: float
-    ) -> None:
+    def __init__(self, source: Source, steps: Steps, sinks: Sequence[Sink], meters: Meters, settings: Settings) -> None:
         self._source = source
         self._steps = steps
         self._meters = meters
-        self._stall_timeout_s = stall_timeout_s
+        self._settings = settings
+        self._heat = HeatGuard(Board(), limit_c=settings.schedule.heat_limit_c)
+        self._pace = Pace()
         self._stopping = False
         policy = Policy.NEWEST_WINS if source.live else Policy.BLOCKING
         self._frames: HandOver[Frame] = HandOver(policy)
@@ -114,6 +118,8 @@ class Pipeline:
                 self._meters.captured += 1
                 self._meters.captured_at = frame.captured_at
                 self._frames.put(frame)
+                if self._source.live:
+                    self._pace.wait(frame.captured_at)
         finally:
             self._source.close()
 
@@ -132,11 +138,22 @@ class Pipeline:
             scanned = self._scan_result(wait=scanning and not self._source.live)
             scanning = scanning and scanned is None
             with self._meters.follow.measure():
-                followed = self._steps.follower.update(frame.gray, position_s=frame.position_s, scanned=scanned)
+                followed = self._steps.follower.update(
+                    frame.gray, position_s=frame.position_s, scanned=scanned, strain=self._heat.strain
+                )
+            self._set_pace(idle=followed.idle)
             if followed.scan is not None:
                 self._to_scan.put((frame, followed.scan))
                 scanning = True
             self._tracked.put(TrackedFrame(frame, followed.tracks))
+
+    def _set_pace(self, *, idle: bool) -> None:
+        schedule, strain = self._settings.schedule, self._heat.strain
+        fps = schedule.max_fps or self._settings.source.fps
+        if idle:
+            fps = min(fps, schedule.idle_fps)
+        held_back = idle or strain or schedule.max_fps
+        self._pace.set((1 << strain) / fps if held_back else 0.0)
 
     def _scan_result(self, *, wait: bool) -> Scanned | None:
         return self._scanned.get() if wait else self._scanned.poll()
@@ -194,8 +211,10 @@ class Pipeline:
         )
 
     def _check(self) -> None:
-        silent_s = time.monotonic() - self._meters.captured_at
-        if self._source.live and silent_s > self._stall_timeout_s:
+        now_s = time.monotonic()
+        self._heat.update(now_s)
+        silent_s = now_s - self._meters.captured_at
+        if self._source.live and silent_s > self._settings.source.stall_timeout_s:
             raise CameraError(
                 f"{self._source.name}: expected a frame, found none for {silent_s:.0f} s: check the camera"
             )
@@ -203,6 +222,7 @@ class Pipeline:
     def _stop(self) -> None:
         """Frames not yet looked at are dropped; readings already made still reach their sinks."""
         self._stopping = True
+        self._pace.close()
         # On a thread of its own: closing waits for a read that is under way, and a broken driver's may never return.
         threading.Thread(target=self._source.close, name="close", daemon=True).start()
         self._frames.close(discard=True)

@@ -52,9 +52,7 @@ def run(settings: Settings, *, json_output: bool) -> None:
             sinks.append(JsonLinesOutput(say_none=source.stills))
         meters = Meters()
         sinks.append(_open_console(source, log_path, meters, person))
-        pipeline = Pipeline(
-            source, new_steps(stills=source.stills), sinks, meters, stall_timeout_s=settings.source.stall_timeout_s
-        )
+        pipeline = Pipeline(source, new_steps(stills=source.stills), sinks, meters, settings)
     except BaseException:
         for sink in sinks:
             sink.close()

@@ -46,10 +46,15 @@ class Scanned:
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """What is known after a frame. scan: the part of this frame that is to be scanned now, or None."""
+    """What is known after a frame.
+
+    scan: the part of this frame that is to be scanned now, or None.
+    idle: nobody has been there, and nothing has moved, for a while.
+    """
 
     tracks: tuple[Track, ...]
     scan: Box | None
+    idle: bool
 
 
 class FaceFollower:
@@ -63,21 +68,27 @@ class FaceFollower:
         self._scan_s: float | None = None
         self._scanning = False
         self._fruitless = 0
+        self._active_s: float | None = None
 
-    def update(self, gray: Gray, *, position_s: float, scanned: Scanned | None) -> Followed:
+    def update(self, gray: Gray, *, position_s: float, scanned: Scanned | None, strain: int = 0) -> Followed:
         """Take the next frame.
 
         Args:
             gray: (H, W) uint8.
             position_s: its time, s; never smaller than the last.
             scanned: what the scan that was asked for has found, when it is ready.
+            strain: each step doubles the time between scans.
         """
         self._gate.update(gray, position_s=position_s)
         detections = self._look_again(gray, position_s)
         if scanned is not None:
             detections += self._carry(gray, scanned, detections, position_s)
         tracks = self._tracker.update(detections, position_s=position_s)
-        return Followed(tracks, self._scan_due(position_s))
+        moving = self._gate.moving(self._known_boxes(position_s))
+        if tracks or moving or self._active_s is None:
+            self._active_s = position_s
+        idle = position_s - self._active_s >= self._settings.idle_after_s
+        return Followed(tracks, self._scan_due(position_s, moving=moving, strain=strain), idle)
 
     def _look_again(self, gray: Gray, position_s: float) -> list[Detection]:
         """Look for every known face in its window; two windows that show one face count once."""
@@ -114,9 +125,11 @@ class FaceFollower:
         self._fruitless = 0 if fresh else self._fruitless + 1
         return fresh
 
-    def _scan_due(self, position_s: float) -> Box | None:
+    def _scan_due(self, position_s: float, *, moving: bool, strain: int) -> Box | None:
         """The part of the newest frame to scan now, or None."""
-        if self._scanning or not self._may_scan(position_s):
+        if not moving:
+            self._fruitless = 0
+        if self._scanning or not self._may_scan(position_s, moving=moving, strain=strain):
             return None
         region = self._gate.changed_since_scan(self._known_boxes(position_s))
         if region is None:
@@ -127,16 +140,13 @@ class FaceFollower:
         side = REGION_MARGIN_PX
         return Box(region.x - side, region.y - side, region.w + 2 * side, region.h + 2 * side)
 
-    def _may_scan(self, position_s: float) -> bool:
+    def _may_scan(self, position_s: float, *, moving: bool, strain: int) -> bool:
         if self._scan_s is None:
             return True
-        since_s = position_s - self._scan_s
-        if since_s >= self._settings.scan_interval_s:
-            return True
-        if not self._gate.moving(self._known_boxes(position_s)):
-            self._fruitless = 0
-            return False
-        return since_s >= self._settings.motion_scan_gap_s * (1 << self._fruitless // FRUITLESS_SCANS)
+        wait_s = self._settings.scan_interval_s
+        if moving:
+            wait_s = min(wait_s, self._settings.motion_scan_gap_s * (1 << self._fruitless // FRUITLESS_SCANS))
+        return position_s - self._scan_s >= wait_s * (1 << strain)
 
     def _known_boxes(self, position_s: float) -> list[Box]:
         return [face.predicted(position_s) for face in self._tracker.faces if face.missed == 0]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.config import Settings, SourceSettings, override, read_settings
+from edge.config import PROFILES, Settings, SourceSettings, override, read_settings
 from edge.errors import ConfigError
 
 
@@ -68,3 +68,30 @@ def test_options_are_checked_like_the_file():
     """An impossible option is refused with its name."""
     with pytest.raises(ConfigError, match="command line: fps"):
         override(SourceSettings(), fps=-1.0)
+
+
+def test_a_profile_sets_rates_together_and_the_file_goes_over_it(tmp_path):
+    """`low-power` slows scans and names; a key that is given wins."""
+    plain = read_settings(written(tmp_path, 'profile = "low-power"\n'))
+    assert plain.schedule.scan_interval_s > Settings().schedule.scan_interval_s
+    assert plain.name.rate_hz < Settings().name.rate_hz
+    changed = read_settings(written(tmp_path, 'profile = "low-power"\n[schedule]\nscan_interval_s = 9.0\n'))
+    assert changed.schedule.scan_interval_s == 9.0
+    assert changed.schedule.max_fps == plain.schedule.max_fps
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_profile_can_be_read(tmp_path, profile):
+    """Its own keys are valid ones."""
+    assert read_settings(written(tmp_path, f'profile = "{profile}"\n')).profile == profile
+
+
+def test_an_unknown_profile_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"profile: .*fast"):
+        read_settings(written(tmp_path, 'profile = "fast"\n'))
+
+
+def test_a_section_that_is_none_beside_a_profile(tmp_path):
+    """The profile does not hide that `schedule` is no table."""
+    with pytest.raises(ConfigError, match="schedule"):
+        read_settings(written(tmp_path, 'profile = "low-power"\nschedule = 3\n'))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge.config import ModelSettings, Settings
+from edge.config import ModelSettings, ScheduleSettings, Settings, SourceSettings, TrackSettings
 from edge.errors import CameraError, ModelError, StuckError
 from edge.pipeline import Meters, Pipeline
 from edge.records import Frame
@@ -15,7 +15,10 @@ from edge.run import build_steps
 from edge.scenes.catalogue import make_scene
 from edge.sources.scene import SceneSource
 from edge.sources.video import VideoSource
-from edge.vision.follow import Followed
+from edge.vision.follow import FaceFollower, Followed
+from edge.vision.motion import MotionGate
+from edge.vision.redetect import Redetector
+from edge.vision.track import Tracker
 
 STEP_THREADS = {"capture", "follow", "scan", "name", "collect"}
 
@@ -102,7 +105,8 @@ def scene_source(name="one", **options):
 
 
 def pipeline(source, steps, *sinks, stall_timeout_s=10.0, meters=None):
-    return Pipeline(source, steps, sinks, meters or Meters(), stall_timeout_s=stall_timeout_s)
+    settings = Settings(source=SourceSettings(stall_timeout_s=stall_timeout_s))
+    return Pipeline(source, steps, sinks, meters or Meters(), settings)
 
 
 def nothing_left():
@@ -149,7 +153,7 @@ def test_a_camera_keeps_only_the_newest_frame(steps):
         def update(self, _gray, **_known):
             looked_at.release()
             assert go_on.acquire(timeout=10)
-            return Followed((), None)
+            return Followed((), None, idle=False)
 
     run = pipeline(source, replace(steps, follower=Busy()), sink, meters=meters)
     runner = threading.Thread(target=run.run)
@@ -192,6 +196,29 @@ def test_a_silent_camera_is_noticed(steps):
     with pytest.raises(CameraError, match=r"scene:one: expected a frame, found none"):
         pipeline(source, steps, Collect(), stall_timeout_s=0.2).run()
     assert nothing_left()
+
+
+def test_an_empty_room_is_read_slowly_and_motion_wakes_it(steps):
+    """Idle, the camera is asked for five frames a second; when somebody enters, it runs at its full rate again."""
+    follower = FaceFollower(
+        MotionGate(threshold=12, min_share=0.001),
+        Redetector("haarcascade_frontalface_alt2.xml"),
+        Tracker(TrackSettings()),
+        ScheduleSettings(idle_after_s=0.3),
+    )
+    sink, meters = Collect(), Meters()
+    run = pipeline(scene_source("entering", live=True), replace(steps, follower=follower), sink, meters=meters)
+    runner = threading.Thread(target=run.run)
+    runner.start()
+    wait_for(lambda: any(item.readings for item in sink.observations))
+    run.ask_stop()
+    runner.join(5)
+    seen = [item.frame_index for item in sink.observations]
+    idle = [index for index in seen if 12 <= index < 30]
+    first_reading = next(item.frame_index for item in sink.observations if item.readings)
+    awake = [index for index in seen if first_reading - 10 <= index < first_reading]
+    assert len(idle) <= 4
+    assert len(awake) >= 6
 
 
 def test_a_stop_ends_a_camera_within_a_second(steps):

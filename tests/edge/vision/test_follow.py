@@ -1,5 +1,6 @@
 """The schedule's rules, on scenes whose faces are known: which frames are scanned, and what becomes of each face."""
 
+import itertools
 from dataclasses import dataclass, field
 
 import pytest
@@ -30,7 +31,9 @@ class Story:
 
     def recall(self):
         """Share of the known boxes that a track covers."""
-        pairs = [(box, set(tracks.values())) for boxes, tracks in zip(self.truth, self.tracks, strict=True) for box in boxes]
+        pairs = [
+            (box, set(tracks.values())) for boxes, tracks in zip(self.truth, self.tracks, strict=True) for box in boxes
+        ]
         return sum(any(box.iou(other) >= 0.5 for other in found) for box, found in pairs) / len(pairs)
 
     def ids(self):
@@ -57,7 +60,11 @@ def follow(scene, *, scan_takes=1, schedule=SCHEDULE):
             found = scanner.detect(gray, region=followed.scan)
             ready[index + scan_takes] = Scanned(tuple(found), index / FPS)
         story.tracks.append(
-            {track.track_id: track.box.clipped(scene.width, scene.height) for track in followed.tracks if not track.missed}
+            {
+                track.track_id: track.box.clipped(scene.width, scene.height)
+                for track in followed.tracks
+                if not track.missed
+            }
         )
         story.present.append({track.track_id for track in followed.tracks})
         story.truth.append(boxes)
@@ -83,7 +90,7 @@ def test_a_moving_face_is_scanned_for_others_once_an_interval():
     """A known face's motion does not call for scans at once; what it has uncovered is scanned every second."""
     story = follow(make_scene("slow", duration_s=6))
     frames = list(story.scans)
-    gaps = [after - before for before, after in zip(frames, frames[1:], strict=False)]
+    gaps = [after - before for before, after in itertools.pairwise(frames)]
     assert frames[0] == 0
     assert all(FPS - 1 <= gap <= 2 * FPS for gap in gaps)
     assert story.recall() > 0.98
@@ -136,7 +143,9 @@ def test_what_a_scan_found_and_is_gone_is_not_trusted():
 def test_a_face_that_leaves_ends_its_track():
     """After its hysteresis nobody is present."""
     story = follow(make_scene("leaving"))
-    gone = next(index for index in range(len(story.truth)) if index > 0 and story.truth[index - 1] and not story.truth[index])
+    gone = next(
+        index for index in range(len(story.truth)) if index > 0 and story.truth[index - 1] and not story.truth[index]
+    )
     assert story.present[gone - 5]
     assert not story.present[min(gone + FPS, len(story.present) - 1)]
 
@@ -169,7 +178,7 @@ def test_one_scan_at_a_time():
     """However long a scan takes, the next is not asked for before it is done (asserted while playing)."""
     story = follow(make_scene("fast", duration_s=3), scan_takes=10)
     frames = list(story.scans)
-    assert all(after - before >= 10 for before, after in zip(frames, frames[1:], strict=False))
+    assert all(after - before >= 10 for before, after in itertools.pairwise(frames))
 
 
 def test_a_fan_does_not_keep_the_scanner_busy():

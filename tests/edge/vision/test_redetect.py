@@ -34,7 +34,7 @@ def test_every_face_is_found_from_a_box_that_is_a_little_off(redetector, dx, dy)
 
 def test_nothing_is_found_where_nobody_is(redetector):
     """The window of a face that has left is empty."""
-    gray, boxes = gray_and_boxes("five")
+    _gray, boxes = gray_and_boxes("five")
     empty, _ = gray_and_boxes("empty")
     assert all(redetector.look(empty, box, **USUAL) == [] for box in boxes)
 

@@ -1,0 +1,91 @@
+"""A hot board is spared in steps that are logged, and used fully again when it has cooled."""
+
+import pytest
+
+from edge.board import Board
+from edge.heat import MOST_STRAIN, STEP_S, HeatGuard
+
+
+class Sensors:
+    """A folder that looks like a Pi's /sys."""
+
+    def __init__(self, root):
+        zone = root / "sys/class/thermal/thermal_zone0"
+        firmware = root / "sys/devices/platform/soc/soc:firmware"
+        zone.mkdir(parents=True)
+        firmware.mkdir(parents=True)
+        self._temperature, self._throttled = zone / "temp", firmware / "get_throttled"
+        self.set(50.0)
+
+    def set(self, temperature_c, *, throttled="0"):
+        self._temperature.write_text(f"{int(temperature_c * 1000)}\n")
+        self._throttled.write_text(throttled + "\n")
+
+
+@pytest.fixture
+def sensors(tmp_path):
+    return Sensors(tmp_path)
+
+
+@pytest.fixture
+def guard(tmp_path, sensors):  # noqa: ARG001  # the sensors must be there first
+    return HeatGuard(Board(tmp_path), limit_c=80.0)
+
+
+def test_board_reads_temperature_and_flags(tmp_path, sensors):
+    """Thousandths of a degree, and the firmware's bits in hexadecimal."""
+    sensors.set(61.5, throttled="50005")
+    board = Board(tmp_path)
+    assert board.temperature_c() == 61.5
+    assert board.is_slowed()
+    assert board.is_under_voltage()
+
+
+def test_what_has_been_is_not_what_is(tmp_path, sensors):
+    """The upper bits tell of the past: they hold nothing back now."""
+    sensors.set(50.0, throttled="50000")
+    assert not Board(tmp_path).is_slowed()
+
+
+def test_a_machine_without_sensors(tmp_path):
+    """Nothing is known, and nothing is done."""
+    board = Board(tmp_path / "nothing")
+    assert board.temperature_c() is None
+    guard = HeatGuard(board, limit_c=80.0)
+    guard.update(0.0)
+    assert guard.strain == 0
+
+
+def test_a_sensor_that_does_not_answer(tmp_path, sensors):
+    """Text that is no number is no temperature."""
+    (tmp_path / "sys/class/thermal/thermal_zone0/temp").write_text("busy")
+    assert Board(tmp_path).temperature_c() is None
+    sensors.set(50.0)
+
+
+def test_heat_backs_off_step_by_step_and_returns(guard, sensors, caplog):
+    """Each step has its time to show and its line in the log; between limit and cooled nothing changes."""
+    strains = []
+    for number, temperature_c in enumerate([50, 81, 85, 85, 85, 85, 78, 74, 74, 74, 74]):
+        sensors.set(temperature_c)
+        guard.update(number * (STEP_S + 1))
+        strains.append(guard.strain)
+    assert strains == [0, 1, 2, 3, 3, 3, 3, 2, 1, 0, 0]
+    assert max(strains) == MOST_STRAIN
+    assert len(caplog.records) == 6
+    assert "1/2" in caplog.text
+
+
+def test_a_step_is_given_time(guard, sensors):
+    """Two looks within ten seconds are one step."""
+    sensors.set(85)
+    guard.update(0.0)
+    guard.update(STEP_S - 1)
+    assert guard.strain == 1
+
+
+def test_the_firmwares_word_counts_at_any_temperature(guard, sensors):
+    """Held back for its supply or a soft limit: less is asked of it."""
+    sensors.set(60.0, throttled="8")
+    guard.update(0.0)
+    assert guard.strain == 1
