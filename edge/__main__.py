@@ -6,9 +6,12 @@ line, 3 camera, file or log, 4 model, 5 a thread that did not end.
 
 import argparse
 import logging
+import os
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from edge import __version__
 from edge.config import Settings, override, read_settings
@@ -76,5 +79,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def entry() -> NoReturn:
+    """Run the command line as the process's only purpose."""
+    exit_code = main()
+    if threading.active_count() > 1:
+        # A thread is stuck in a driver, and was reported. Python's own way out would abort it in the middle of C++
+        # code, which ends the process with a signal instead of our exit code.
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(exit_code)
+    sys.exit(exit_code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    entry()

@@ -27,7 +27,7 @@ from edge.config import Settings
 from edge.errors import CameraError, SourceError
 from edge.heat import HeatGuard
 from edge.records import Box, Frame, Observation, Reading, Track, TrackedFrame
-from edge.runtime.crew import Crew
+from edge.runtime.crew import JOIN_TIMEOUT_S, Crew
 from edge.runtime.handover import HandOver, Policy
 from edge.runtime.pace import Pace
 from edge.runtime.timings import StepTimes
@@ -80,6 +80,8 @@ class Pipeline:
         self._settings = settings
         self._heat = HeatGuard(Board(), limit_c=settings.schedule.heat_limit_c)
         self._pace = Pace()
+        # On a thread of its own: closing waits for a read that is under way, and a broken driver's may never return.
+        self._closer = threading.Thread(target=source.close, name="close", daemon=True)
         self._stopping = False
         policy = Policy.NEWEST_WINS if source.live else Policy.BLOCKING
         self._frames: HandOver[Frame] = HandOver(policy)
@@ -110,7 +112,11 @@ class Pipeline:
             EdgeError: what a step failed with; CameraError where a camera has fallen silent.
         """
         self._meters.captured_at = time.monotonic()
-        self._crew.run(stop=self._stop, check=self._check, check_every_s=CHECK_EVERY_S)
+        try:
+            self._crew.run(stop=self._stop, check=self._check, check_every_s=CHECK_EVERY_S)
+        finally:
+            if self._stopping:
+                self._closer.join(JOIN_TIMEOUT_S)
 
     def _capture(self) -> None:
         try:
@@ -223,8 +229,7 @@ class Pipeline:
         """Frames not yet looked at are dropped; readings already made still reach their sinks."""
         self._stopping = True
         self._pace.close()
-        # On a thread of its own: closing waits for a read that is under way, and a broken driver's may never return.
-        threading.Thread(target=self._source.close, name="close", daemon=True).start()
+        self._closer.start()
         self._frames.close(discard=True)
         self._to_scan.close(discard=True)
         self._tracked.close(discard=True)

@@ -207,3 +207,41 @@ def test_a_log_that_may_not_be_written():
     done = run("--source", "scene:one", "--log", "/sys/log.jsonl")
     assert done.returncode == 3
     assert "Permission denied" in done.stderr
+
+
+HUNG = """
+import threading
+import edge.__main__, edge.run
+
+class Hung:
+    name, live, stills, skipped = "hung", True, False, 0
+
+    def read(self):
+        print("reading", flush=True)
+        threading.Event().wait()
+
+    close = read
+
+edge.run.open_source = lambda *_: Hung()
+edge.__main__.entry()
+"""
+
+
+def test_a_stop_with_a_hung_driver_ends_with_its_own_exit_code(tmp_path):
+    """SIGTERM while a read never returns: exit code 5 within two seconds, and the thread is named."""
+    with subprocess.Popen(  # noqa: S603  # ours
+        [sys.executable, "-c", HUNG, "run", "--log", str(tmp_path / "log.jsonl")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT,
+    ) as process:
+        while process.stdout.readline() != "reading\n":
+            pass
+        asked_at = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=10)
+        assert time.monotonic() - asked_at < 2.5
+    assert process.returncode == 5
+    assert "capture" in errors
+    assert "Traceback" not in errors

@@ -20,7 +20,7 @@ from edge.vision.motion import MotionGate
 from edge.vision.redetect import Redetector
 from edge.vision.track import Tracker
 
-STEP_THREADS = {"capture", "follow", "scan", "name", "collect"}
+STEP_THREADS = {"capture", "follow", "scan", "name", "collect", "close"}
 
 
 class Collect:
