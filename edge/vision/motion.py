@@ -21,8 +21,8 @@ FACE_MARGIN = 1.8
 class MotionGate:
     """Compares each frame with the one of a moment ago, and with the one of the last scan.
 
-    threshold: change of a cell's luma that counts, 1 ... 255; above a camera's noise, which averaging over a cell's
-        pixels makes small.
+    threshold: change of a cell's luma that counts, 1 ... 255; above a camera's noise, which averaging over four of a
+        cell's pixels halves.
     min_share: share of the picture's cells that must have changed; fewer are noise.
     """
 
@@ -44,7 +44,8 @@ class MotionGate:
                 self._before = self._scanned = None  # the source has changed its size
             elif self._before is None or position_s - self._before[0] >= PAUSE_S:
                 self._before = (position_s, self._now)
-        self._now = np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        # Linear: four of a cell's pixels, a quarter of the time that all of them take (19 against 74 µs at 640 x 480).
+        self._now = np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
 
     def mark_scanned(self) -> None:
         """Note that the newest frame is being scanned."""
