@@ -114,21 +114,25 @@ class CountedLog:
 
     name = "log"
 
-    def __init__(self, source: Screenplay, marks: Marks, section: str) -> None:
+    def __init__(self, source: Screenplay, meters: Meters, marks: Marks, section: str) -> None:
         self._log = open_log(LogSettings(path=os.devnull, mode="all"), source)
+        self._meters = meters
         self._marks = marks
         self._section = section
-        self.faces = 0
+        self.readings = 0
+        self.scans = 0
 
     def write(self, observation: Observation) -> None:
         """Pass the observation on."""
         self._log.write(observation)
-        if observation.frame_index == WARM_UP_FRAMES - 1:
-            self._marks.begin()
-        if observation.frame_index == WARM_UP_FRAMES + COUNTED_FRAMES - 1:
-            self._marks.end(self._section, times=COUNTED_FRAMES)
         if observation.frame_index >= WARM_UP_FRAMES:
-            self.faces += len(observation.readings)
+            self.readings += len(observation.readings)
+        if observation.frame_index == WARM_UP_FRAMES - 1:
+            self.scans = -self._meters.scan.count
+            self._marks.begin()
+        elif observation.frame_index == WARM_UP_FRAMES + COUNTED_FRAMES - 1:
+            self._marks.end(self._section, times=COUNTED_FRAMES)
+            self.scans += self._meters.scan.count
 
     def close(self) -> None:
         """Close the log."""
@@ -186,16 +190,17 @@ def count_steps(marks: Marks, settings: Settings) -> None:
     _repeat(marks, "motion gate", 10, look_for_motion)
 
 
-def count_streams(marks: Marks, settings: Settings) -> dict[str, float]:
-    """Count the whole pipeline with all its threads, frame in memory to line in the log; return the faces a frame."""
-    faces = {}
+def count_streams(marks: Marks, settings: Settings) -> dict[str, str]:
+    """Count the whole pipeline with all its threads, frame in memory to line in the log; say what happened in each."""
+    happened = {}
     new_steps = build_steps(settings)
     for section, scene in STREAMS.items():
         source = Screenplay(scene.name, _draw(scene, range(WARM_UP_FRAMES + COUNTED_FRAMES)))
-        log = CountedLog(source, marks, section)
-        Pipeline(source, new_steps(stills=False), [log], Meters(), settings).run()
-        faces[section] = log.faces / COUNTED_FRAMES
-    return faces
+        meters = Meters()
+        log = CountedLog(source, meters, marks, section)
+        Pipeline(source, new_steps(stills=False), [log], meters, settings).run()
+        happened[section] = f"{log.readings} readings and {log.scans} scans in {COUNTED_FRAMES} frames"
+    return happened
 
 
 def count_pictures(marks: Marks, settings: Settings, folder: Path) -> None:
@@ -210,16 +215,16 @@ def main() -> None:
     """Write to the first file named on the command line what the marks stand for; a folder of pictures may follow."""
     # The limit is the highest there is: the heat of the machine that emulates must not slow the count.
     settings = Settings(schedule=ScheduleSettings(heat_limit_c=120.0))
-    marks, faces = Marks(), {}
+    marks, happened = Marks(), {}
     cv2.setNumThreads(settings.detect.threads)
     if sys.argv[2:]:
         count_pictures(marks, settings, Path(sys.argv[2]))
     else:
         count_steps(marks, settings)
-        faces = count_streams(marks, settings)
+        happened = count_streams(marks, settings)
     said = {
         "sections": [{"name": section.name, "times": section.times} for section in marks.sections],
-        "faces_a_frame": faces,
+        "happened": happened,
         "versions": {name: version(name) for name in ("opencv-python-headless", "ai-edge-litert", "numpy")},
         "python": ".".join(map(str, sys.version_info[:3])),
     }

@@ -33,10 +33,10 @@ LIMIT_S = 1800.0
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What one CPU executes. instructions: by section, for one repeat."""
+    """What one CPU executes. instructions: by section, for one repeat. happened: by section, where that is to be said."""
 
     instructions: dict[str, float]
-    faces: dict[str, float]
+    happened: dict[str, str]
     versions: dict[str, str]
 
 
@@ -87,7 +87,7 @@ def _read(marks: str, said: dict[str, dict[str, str]]) -> Counts:
         section["name"]: (at[2 * place + 1] - at[2 * place]) / section["times"]
         for place, section in enumerate(said["sections"])
     }
-    return Counts(instructions, said["faces_a_frame"], said["versions"] | {"Python": said["python"]})
+    return Counts(instructions, said["happened"], said["versions"] | {"Python": said["python"]})
 
 
 def write_report(counts: dict[str, Counts]) -> str:
@@ -123,7 +123,10 @@ def write_report(counts: dict[str, Counts]) -> str:
         "- The A72's range comes from this cascade's published time on a real Pi 4 and its instructions counted here,"
         " the others' from published speeds a clock relative to the A72's: sources in `boards.py`.",
         "",
-        "Readings a frame: " + ", ".join(f"{share:.2f} ({section})" for section, share in first.faces.items()) + ".",
+        "What happened in the streams:",
+        "",
+        *(f"- {section}: {said}" for section, said in first.happened.items()),
+        "",
         f"Counted on {datetime.datetime.now(datetime.UTC):%Y-%m-%d} at commit {_commit()} with "
         + ", ".join(f"{name} {number}" for name, number in first.versions.items())
         + f" under {_first_line(['qemu-aarch64', '--version'])}.",
