@@ -59,6 +59,7 @@ clean: ## remove the environments
 .venv/ready: edge/requirements.txt pyproject.toml
 	@$(call new_environment,.venv,$(shell $(PYTHON) -c 'import importlib.util as u; print("--system-site-packages" if u.find_spec("picamera2") else "")'))
 	@$(call install,.venv,edge/requirements.txt)
+	@.venv/bin/pip uninstall --quiet --yes setuptools pip # 25 MB that a device does not need to run
 
 # All stages: training, conversion, tests, lint.
 .venv-dev/ready: tests/requirements.txt pyproject.toml
