@@ -33,7 +33,7 @@ LIMIT_S = 1800.0
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What one CPU executes. instructions: by section, for one repeat. happened: by section, where that is to be said."""
+    """What one CPU executes. instructions: by section, for one repeat. happened: in each stream, by section."""
 
     instructions: dict[str, float]
     happened: dict[str, str]
