@@ -40,8 +40,8 @@ class DetectSettings(Section, frozen=True):
     scale_factor: ratio of neighbouring face sizes that are tried; nearer to 1 finds more and costs more.
     min_neighbors: how many overlapping hits make a face; more means fewer false faces and fewer faces.
     min_face_px: side of the smallest face looked for, px of the frame.
-    border: the picture's edge is repeated outwards by this share of its shorter side, so that a face that touches
-        the edge is found.
+    border: a picture's edge is repeated outwards by this share of its shorter side, so that a face that fills it is
+        found. (For streams see `schedule.scan_border`.)
     threads: OpenCV's threads; more find faces sooner on an idle machine, and heat a small one.
     """
 
@@ -59,6 +59,8 @@ class ScheduleSettings(Section, frozen=True):
     scan_interval_s: while something changes, the picture is scanned for new faces this often, s.
     motion_scan_gap_s: when something moves where no face is known, the next scan may come this soon, s.
     scan_face_px: for a scan the picture is shrunk until the smallest face (`detect.min_face_px`) has this side, px.
+    scan_border: for a scan the picture's edge is repeated outwards by this share of its shorter side; less than for
+        single pictures, since a face that touches the edge of a stream mostly comes further in.
     motion_threshold: change of luma that counts as motion, 1 to 255; raise it for a noisy camera.
     motion_share: share of the picture that must change to count as motion, 0 to 1.
     max_fps: a camera is read no faster than this, frames a second; 0 is as fast as it gives them.
@@ -71,6 +73,7 @@ class ScheduleSettings(Section, frozen=True):
     scan_interval_s: Positive = 1.0
     motion_scan_gap_s: Annotated[float, Meta(ge=0.0)] = 0.05
     scan_face_px: Annotated[int, Meta(ge=20, le=200)] = 30
+    scan_border: Annotated[float, Meta(ge=0.0, le=0.5)] = 0.1
     motion_threshold: Annotated[int, Meta(ge=1, le=255)] = 12
     motion_share: Share = 0.001
     max_fps: Annotated[float, Meta(ge=0.0, le=1000.0)] = 0.0

@@ -80,9 +80,12 @@ def build_steps(settings: Settings) -> Callable[..., Steps]:
 
     def new_steps(*, stills: bool) -> Steps:
         gate = MotionGate(threshold=schedule.motion_threshold, min_share=schedule.motion_share)
+        scanner = HaarDetector(settings.detect)
+        if not stills:
+            scanner = HaarDetector(settings.detect, search_px=schedule.scan_face_px, border=schedule.scan_border)
         return Steps(
             FaceFollower(gate, redetector, Tracker(settings.track), schedule),
-            HaarDetector(settings.detect, search_px=None if stills else schedule.scan_face_px),
+            scanner,
             FaceNamer(classifier, Smoother(settings.smooth, classifier.labels), settings.name),
         )
 

@@ -158,7 +158,9 @@ def _first_new(boxes: Sequence[Box], detections: Sequence[Detection]) -> Box | N
 
 
 def _velocity(old: Box, new: Box, elapsed_s: float) -> tuple[float, float]:
-    """Of the middle, px a second."""
+    """Of the middle, px a second; none where no time has passed."""
+    if elapsed_s <= 0:
+        return 0.0, 0.0
     (old_x, old_y), (x, y) = old.center, new.center
     return (x - old_x) / elapsed_s, (y - old_y) / elapsed_s
 
