@@ -1,4 +1,4 @@
-"""Runs each contender in a process of its own and lets them measure in turn: A B C, A B C, A B C."""
+"""Runs each contender in a process of its own, and compares what they say."""
 
 import json
 import os
@@ -9,8 +9,6 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import msgspec
 
@@ -22,7 +20,7 @@ PEERS_PYTHON = Path(os.environ.get("EDGE_EMOTION_PEERS_PYTHON", ".venv-peers/bin
 
 
 class Contender:
-    """A worker process. Use it as a context manager."""
+    """A worker process; `close` ends it."""
 
     def __init__(self, kind: str, python: Path | str = sys.executable) -> None:
         """Start it and wait until it is ready.
@@ -65,29 +63,14 @@ class Contender:
             raise ChildProcessError(f"{self.kind}: expected an answer, found that it ended: {' | '.join(said[-3:])}")
         return json.loads(line)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Let it end."""
         assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.close()
         self._process.wait()
         self._process.stdout.close()
         self._complaints.close()
-
-
-def in_turn(contenders: Sequence[Contender], jobs: Sequence[Job], *, rounds: int) -> list[list[Result]]:
-    """Let each contender do its own job, one after the other, `rounds` times; returns results[contender][round].
-
-    So a machine that slows down, or is busy with something else, does so for all of them.
-    """
-    results: list[list[Result]] = [[] for _ in contenders]
-    for _ in range(rounds):
-        for contender, job, mine in zip(contenders, jobs, results, strict=True):
-            mine.append(contender.measure(job))
-    return results
 
 
 def median_cpu_ms(results: Sequence[Result]) -> float:

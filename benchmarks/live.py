@@ -1,5 +1,6 @@
 """Measures the pipeline against the clock, with a camera of 30 frames a second: latency, entrances, identity."""
 
+import math
 from dataclasses import dataclass
 
 from benchmarks.contenders import Contender
@@ -23,6 +24,16 @@ class Arrival:
 
     after_half: float | None
     after_whole: float | None
+
+    @property
+    def half_or_never(self) -> float:
+        """For a percentile: never is later than anything."""
+        return math.inf if self.after_half is None else self.after_half
+
+    @property
+    def whole_or_never(self) -> float:
+        """Likewise."""
+        return math.inf if self.after_whole is None else self.after_whole
 
 
 def percentile(values: list[float] | tuple[float, ...], share: float) -> float | None:

@@ -33,7 +33,7 @@ def run_film(film: Film, settings: Settings, *, live: bool = False, loops: int =
     with tempfile.TemporaryDirectory() as folder, _thread_times() as threads:
         log = Path(folder) / "readings.jsonl"
         sink = JsonLinesLog(log, changes=None, say_none=False)
-        pipeline = Pipeline(source, steps, [sink], meters, stall_timeout_s=settings.source.stall_timeout_s)
+        pipeline = Pipeline(source, steps, [sink], meters, settings)
         before = time.process_time()
         pipeline.run()
         spent = time.process_time() - before

@@ -96,7 +96,7 @@ class Scene:
             seen[_area(box.clipped(self.width, self.height))] = True
             for cover in (*covers[place + 1 :], *self.pillars):
                 seen[_area(cover.clipped(self.width, self.height))] = False
-            share = np.count_nonzero(seen) / box.area
+            share = int(np.count_nonzero(seen)) / box.area
             sights.append(Sight(number, box.clipped(self.width, self.height), share))
         return tuple(sights)
 
