@@ -28,6 +28,7 @@ def test_defaults_for_what_is_left_out(tmp_path):
         ("[detect]\nscale_factor = 1.0\n", ["detect.scale_factor", ">= 1.01"]),
         ("[detect]\nmin_face_px = 'big'\n", ["detect.min_face_px", "expected `int`", "str"]),
         ("[log]\nmode = 'some'\n", ["log.mode", "some"]),
+        ("[model]\ninterpreter = 'torch'\n", ["model.interpreter", "torch"]),
         ("[smooth]\nmin_confidence = 1.5\n", ["smooth.min_confidence", "<= 1.0"]),
         ("detect = 3\n", ["detect", "expected `object`"]),
         ("this is no toml", ["no TOML", "line 1"]),
@@ -45,6 +46,58 @@ def test_a_fault_is_named(tmp_path, text, words):
         assert word in message
 
 
+@pytest.mark.parametrize(
+    ("section", "key", "lowest", "highest"),
+    [
+        ("source", "width", 64, 4096),
+        ("source", "height", 64, 4096),
+        ("source", "fps", 0.1, 240.0),
+        ("source", "stall_timeout_s", 1.0, None),
+        ("detect", "scale_factor", 1.01, 2.0),
+        ("detect", "min_neighbors", 0, 20),
+        ("detect", "min_face_px", 20, 2048),
+        ("detect", "border", 0.0, 0.5),
+        ("detect", "threads", 1, 64),
+        ("schedule", "scan_interval_s", 0.1, None),
+        ("schedule", "motion_scan_gap_s", 0.0, None),
+        ("schedule", "motion_threshold", 1, 255),
+        ("schedule", "motion_share", 0.0, 1.0),
+        ("schedule", "max_fps", 0.0, 1000.0),
+        ("schedule", "idle_fps", 0.1, 1000.0),
+        ("schedule", "idle_after_s", 0.0, None),
+        ("schedule", "heat_limit_c", 30.0, 120.0),
+        ("track", "min_iou", 0.0, 1.0),
+        ("track", "min_hits", 1, 100),
+        ("track", "max_missed_s", 0.1, None),
+        ("name", "rate_hz", 0.1, None),
+        ("name", "min_face_px", 8, None),
+        ("smooth", "time_constant_s", 0.0, None),
+        ("smooth", "min_confidence", 0.0, 1.0),
+        ("smooth", "hysteresis", 0.0, 1.0),
+        ("log", "summary_interval_s", 0.1, None),
+    ],
+)
+def test_a_number_has_its_range(tmp_path, section, key, lowest, highest):
+    """Its ends are taken; what lies beyond them is refused with the key's name."""
+    step = 1 if isinstance(lowest, int) else 0.1
+    for value in (lowest, highest):
+        if value is not None:
+            settings = read_settings(written(tmp_path, f"[{section}]\n{key} = {value}\n"))
+            assert getattr(getattr(settings, section), key) == value
+    for value in (lowest - step, None if highest is None else highest + step):
+        if value is not None:
+            path = written(tmp_path, f"[{section}]\n{key} = {value}\n")
+            with pytest.raises(ConfigError, match=rf"{section}\.{key}: expected .*[<>]"):
+                read_settings(path)
+
+
+@pytest.mark.parametrize("key", ["scan_interval_s", "idle_after_s", "motion_share"])
+def test_not_a_number_is_no_number(tmp_path, key):
+    """TOML can write `nan`, and no comparison with it holds."""
+    with pytest.raises(ConfigError, match=rf"schedule\.{key}: expected"):
+        read_settings(written(tmp_path, f"[schedule]\n{key} = nan\n"))
+
+
 def test_bytes_that_are_no_text(tmp_path):
     """A binary file is named as no TOML."""
     path = tmp_path / "edge.toml"
@@ -57,6 +110,12 @@ def test_a_file_that_is_not_there(tmp_path):
     """The missing file is named."""
     with pytest.raises(ConfigError, match=r"nothing\.toml"):
         read_settings(tmp_path / "nothing.toml")
+
+
+def test_settings_cannot_be_changed():
+    """One object serves all threads, so nobody may write to it."""
+    with pytest.raises(AttributeError):
+        Settings().detect.min_face_px = 100
 
 
 def test_options_go_over_the_file():
@@ -86,9 +145,14 @@ def test_every_profile_can_be_read(tmp_path, profile):
     assert read_settings(written(tmp_path, f'profile = "{profile}"\n')).profile == profile
 
 
-def test_an_unknown_profile_is_named(tmp_path):
-    with pytest.raises(ConfigError, match=r"profile: .*fast"):
-        read_settings(written(tmp_path, 'profile = "fast"\n'))
+@pytest.mark.parametrize(
+    ("profile", "words"),
+    [('"fast"', "fast"), ("3", "expected `str`, got `int`"), ("[1]", "expected `str`, got `array`")],
+)
+def test_an_unknown_profile_is_named(tmp_path, profile, words):
+    """Another name, a number, a list."""
+    with pytest.raises(ConfigError, match=f"profile: .*{words}"):
+        read_settings(written(tmp_path, f"profile = {profile}\n"))
 
 
 def test_a_section_that_is_none_beside_a_profile(tmp_path):

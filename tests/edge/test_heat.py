@@ -45,12 +45,24 @@ def test_what_has_been_is_not_what_is(tmp_path, sensors):
     """The upper bits tell of the past: they hold nothing back now."""
     sensors.set(50.0, throttled="50000")
     assert not Board(tmp_path).is_slowed()
+    assert not Board(tmp_path).is_under_voltage()
+
+
+def test_the_hottest_zone_counts(tmp_path, sensors):
+    """A cool zone beside it does not hide a hot processor."""
+    sensors.set(81.0)
+    cool = tmp_path / "sys/class/thermal/thermal_zone1"
+    cool.mkdir()
+    (cool / "temp").write_text("40000\n")
+    assert Board(tmp_path).temperature_c() == 81.0
 
 
 def test_a_machine_without_sensors(tmp_path):
     """Nothing is known, and nothing is done."""
     board = Board(tmp_path / "nothing")
     assert board.temperature_c() is None
+    assert not board.is_slowed()
+    assert not board.is_under_voltage()
     guard = HeatGuard(board, limit_c=80.0)
     guard.update(0.0)
     assert guard.strain == 0
@@ -89,3 +101,24 @@ def test_the_firmwares_word_counts_at_any_temperature(guard, sensors):
     sensors.set(60.0, throttled="8")
     guard.update(0.0)
     assert guard.strain == 1
+
+
+def test_what_the_firmware_holds_back_is_not_cool(guard, sensors, caplog):
+    """At any temperature: no step is taken back, and the log names the firmware."""
+    sensors.set(60.0, throttled="8")
+    strains = []
+    for number in range(MOST_STRAIN + 2):
+        guard.update(number * (STEP_S + 1))
+        strains.append(guard.strain)
+    assert strains == [1, 2, 3, 3, 3]
+    assert all("held back by the firmware" in record.getMessage() for record in caplog.records)
+
+
+def test_without_a_temperature_the_firmwares_word_is_enough_to_speed_up_again(tmp_path, guard, sensors):
+    """A board that tells no temperature does not stay slow for ever."""
+    sensors.set(60.0, throttled="8")
+    guard.update(0.0)
+    sensors.set(60.0)
+    (tmp_path / "sys/class/thermal/thermal_zone0/temp").write_text("busy")
+    guard.update(STEP_S + 1)
+    assert guard.strain == 0
