@@ -31,6 +31,35 @@ def test_outside_the_picture_its_edge_is_repeated(box):
     assert (crop == 77).all()
 
 
+@pytest.mark.parametrize(
+    ("box", "rows", "columns"),
+    [
+        (Box(-10, 20, 48, 48), (20, 68), (-10, 38)),
+        (Box(90, 20, 48, 48), (20, 68), (90, 138)),
+        (Box(30, -10, 48, 48), (-10, 38), (30, 78)),
+        (Box(30, 70, 48, 48), (70, 118), (30, 78)),
+    ],
+)
+def test_a_face_at_the_edge_is_neither_moved_nor_stretched(box, rows, columns):
+    """Each pixel stands where the box has it; those outside are the nearest ones inside."""
+    crop = crop_face(RAMP, box, framing=PLAIN, size=48)
+    inside = np.ix_(np.arange(*rows).clip(0, 99), np.arange(*columns).clip(0, 119))
+    np.testing.assert_array_equal(crop, RAMP[inside])
+
+
+def test_a_fine_pattern_becomes_grey_when_it_is_shrunk():
+    """Every pixel counts: taking some of them would leave stripes that the face does not have."""
+    for pattern in (np.indices((144, 144))[0], np.indices((144, 48))[0], np.indices((48, 144))[1]):
+        stripes = (pattern % 3 == 1).astype(np.uint8) * 255
+        assert resize_face(stripes, size=48).tolist() == [[85] * 48] * 48
+
+
+def test_a_small_face_is_enlarged_without_steps():
+    """Between two pixels there are levels in between, not blocks."""
+    edge = np.repeat(np.array([[0, 255]], np.uint8), 2, axis=0)
+    assert len(np.unique(resize_face(edge, size=48))) > 10
+
+
 @pytest.mark.parametrize("side", [20, 48, 300])
 def test_any_face_is_scaled_to_the_models_size(side):
     """Small, fitting and large faces come out as (48, 48) uint8, of the same brightness."""
