@@ -2,7 +2,6 @@
 
 import threading
 import time
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,14 +21,6 @@ class Film:
     scene: Scene
     frames: tuple[Gray | Color, ...]
     numbers: tuple[int, ...]
-
-    @property
-    def checksum(self) -> int:
-        """Tells whether two processes saw the same pixels."""
-        total = 0
-        for frame in self.frames:
-            total = zlib.crc32(frame, total)
-        return total
 
 
 def draw(scene: Scene, *, count: int, every: int = 1, color: bool = False) -> Film:

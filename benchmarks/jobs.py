@@ -45,7 +45,6 @@ class Result:
     threads_ms: the same by thread. source_ms: what handing over a frame costs, not part of `cpu_ms`.
     found: what was said. latencies_ms: from the frame in memory to the reading, one a reading.
     frames: how many were due. dropped: how many of them were not looked at.
-    checksum: of the pixels, to tell whether two contenders saw the same.
     """
 
     cpu_ms: float
@@ -55,7 +54,6 @@ class Result:
     source_ms: float = 0.0
     latencies_ms: tuple[float, ...] = ()
     dropped: int = 0
-    checksum: int = 0
 
 
 def score_job(job: Job, found: tuple[Found, ...], *, every: int = 1) -> Score:

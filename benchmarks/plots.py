@@ -28,7 +28,7 @@ def _draw_frame_time(figures: Figures, machine: Machine, path: Path) -> None:
         left = [start + width for start, width in zip(left, widths, strict=True)]
     axes.set_xlabel("CPU ms a frame, by thread")
     axes.set_title(f"Where a frame's time goes\n{describe_shortly(machine)}", fontsize=10)
-    axes.legend(loc="lower right")
+    plot.legend(loc="outside lower center", ncols=len(COLORS))
     plot.savefig(path, dpi=110)
 
 

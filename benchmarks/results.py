@@ -45,5 +45,7 @@ def read_steps(machine: Machine) -> dict[str, float]:
     steps: dict[str, float] = {}
     for path in sorted(folder_for(machine).glob("steps*.json")):
         for row in msgspec.json.decode(path.read_bytes())["benchmarks"]:
-            steps[row["name"]] = row["stats"]["median"] * 1e6
+            steps[row["fullname"].partition("/")[2].removeprefix("test_").replace(".py::test_", ": ")] = (
+                row["stats"]["median"] * 1e6
+            )
     return steps

@@ -1,0 +1,69 @@
+"""What the micro-benchmarks share: CPU time, one thread, the machine in every result."""
+
+from typing import Any
+
+import cv2
+import pytest
+
+from benchmarks.interpreters import PACKAGE
+from benchmarks.machine import describe_machine
+from benchmarks.results import folder_for
+from edge.records import Box, Gray
+from edge.scenes.catalogue import make_scene
+from edge.sources.opencv import luma, read_only
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """CPU time instead of wall time, and the results by machine unless another file is asked for."""
+    options = config.option
+    if options.benchmark_timer == "time.perf_counter":
+        options.benchmark_timer = "time.process_time"
+    options.benchmark_warmup = True
+    options.benchmark_max_time = 0.5
+    options.benchmark_columns = ["median", "iqr", "min", "max", "rounds"]
+    options.benchmark_sort = "name"
+    options.benchmark_group_by = "func"
+    if options.benchmark_json is None and not options.collectonly:
+        options.benchmark_json = folder_for(describe_machine()) / f"steps-{PACKAGE}.json"
+
+
+def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
+    """Say what matters of the machine, and not what it is called."""
+    machine_info.clear()
+    machine_info.update(describe_machine())
+
+
+def pytest_benchmark_update_json(output_json: dict[str, Any]) -> None:
+    """Keep the statistics, not every single round, and nothing of the working tree."""
+    output_json.pop("commit_info", None)
+    for row in output_json["benchmarks"]:
+        row["stats"].pop("data", None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    cv2.setNumThreads(1)
+
+
+@pytest.fixture(scope="session")
+def gray() -> Gray:
+    """One frame of the scene with three faces, (480, 640) uint8."""
+    return read_only(luma(make_scene("three").frame(20)[0]))
+
+
+@pytest.fixture(scope="session")
+def next_gray() -> Gray:
+    """The frame after it."""
+    return read_only(luma(make_scene("three").frame(21)[0]))
+
+
+@pytest.fixture(scope="session")
+def scene_boxes() -> tuple[Box, ...]:
+    """The true boxes in it."""
+    return make_scene("three").frame(20)[1]
+
+
+@pytest.fixture(scope="session")
+def face(scene_boxes: tuple[Box, ...]) -> Box:
+    """The first of them."""
+    return scene_boxes[0]

@@ -1,0 +1,46 @@
+"""Classify: one face through the net, by the model's number type and by interpreter."""
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.contenders import PEERS_PYTHON
+from benchmarks.interpreters import INSTALLED
+from edge.errors import ModelError
+from edge.manifest import read_model
+from edge.run import SHIPPED_MODEL
+from edge.vision.classify import EmotionClassifier
+from edge.vision.interpreter import open_interpreter
+
+
+@pytest.fixture(scope="session")
+def variants(tmp_path_factory) -> Path:
+    """The shipped net in float32 and with dynamic range: converted in the environment that has TensorFlow."""
+    folder = tmp_path_factory.mktemp("variants")
+    if not PEERS_PYTHON.is_file():
+        pytest.skip(f"TensorFlow converts the variants, and {PEERS_PYTHON} is missing: make bench-peers")
+    done = subprocess.run([str(PEERS_PYTHON), "-m", "benchmarks.variants", str(folder)], check=False)
+    if done.returncode != 0:
+        pytest.skip("TensorFlow could not convert the variants: its reason stands above")
+    return folder
+
+
+@pytest.mark.parametrize("package", INSTALLED)
+def test_int8_model_that_ships(benchmark, package):
+    """From a crop to probabilities."""
+    classifier = EmotionClassifier(*read_model(SHIPPED_MODEL), package=package)
+    crop = np.random.default_rng(0).integers(0, 256, (48, 48), dtype=np.uint8)
+    benchmark(classifier.score, crop)
+
+
+@pytest.mark.parametrize("package", INSTALLED)
+@pytest.mark.parametrize("variant", ["float32", "dynamic", "int8"])
+def test_net_alone(benchmark, variants, variant, package):
+    """The interpreter alone, the same net in each number type."""
+    try:
+        interpreter, _ = open_interpreter((variants / f"{variant}.tflite").read_bytes(), package=package)
+    except ModelError as error:
+        pytest.skip(str(error))
+    benchmark(interpreter.invoke)
