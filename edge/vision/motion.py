@@ -78,7 +78,8 @@ class MotionGate:
         return np.asarray(changed, dtype=np.uint8)
 
     def _box_of(self, changed: NDArray[np.uint8]) -> Box | None:
-        if cv2.countNonZero(changed) < self._min_share * changed.size:
+        cells = cv2.countNonZero(changed)
+        if cells == 0 or cells < self._min_share * changed.size:
             return None
         x, y, w, h = cv2.boundingRect(changed)
         return Box(x * self._cell, y * self._cell, w * self._cell, h * self._cell)

@@ -118,3 +118,47 @@ def test_closing_twice_is_harmless():
     handover.close()
     handover.close()
     assert taken_until_closed(handover) == []
+
+
+def test_poll_does_not_wait():
+    """What is there is given; where there is nothing yet the taker goes on at once."""
+    handover = HandOver(Policy.BLOCKING, capacity=2)
+    assert handover.poll() is None
+    handover.put(1)
+    handover.put(2)
+    assert [handover.poll(), handover.poll(), handover.poll()] == [1, 2, None]
+
+
+def test_poll_makes_room_for_a_waiting_giver():
+    """A giver that waits goes on when its item's place was polled free."""
+    handover = HandOver(Policy.BLOCKING)
+    handover.put(1)
+    giver, results = in_thread(lambda: handover.put(2))
+    assert handover.poll() == 1
+    giver.join(5)
+    assert results == [None]
+    assert handover.poll() == 2
+
+
+def test_poll_gives_what_is_inside_and_then_tells_the_end():
+    """Closed, it first gives what is still there; "none yet" would keep the taker asking for ever."""
+    handover = HandOver(Policy.BLOCKING)
+    handover.put(1)
+    handover.close()
+    assert handover.poll() == 1
+    with pytest.raises(Closed):
+        handover.poll()
+
+
+def test_every_giver_and_taker_is_told():
+    """Several wait on both sides: none is left behind when an item passes or the hand-over closes."""
+    handover = HandOver(Policy.BLOCKING)
+    takers = [in_thread(lambda: taken_until_closed(handover)) for _ in range(3)]
+    givers = [in_thread(lambda: [handover.put(number) for number in range(100)]) for _ in range(3)]
+    for giver, _ in givers:
+        giver.join(5)
+    handover.close()
+    for taker, _ in takers:
+        taker.join(5)
+    taken = [item for _, (items,) in takers for item in items]
+    assert sorted(taken) == sorted([*range(100)] * 3)

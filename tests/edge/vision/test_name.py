@@ -112,3 +112,35 @@ def test_a_face_that_left_is_forgotten(namer, answers):
     namer.update(FACE, [], position_s=0.01)
     namer.update(FACE, [track(1)], position_s=0.02)
     assert len(answers.asked) == 2
+
+
+@pytest.mark.parametrize("forget", [lambda namer: namer.update(FACE, [], position_s=0.0), FaceNamer.reset])
+def test_nothing_is_held_of_a_face_that_is_forgotten(namer, answers, forget):
+    """It left, or the next picture has come: it is asked about anew, and unclear it is `uncertain`."""
+    namer.update(FACE, [track(1)], position_s=0.0)
+    forget(namer)
+    named = namer.update(FACE // 16, [track(1)], position_s=0.0)
+    assert len(answers.asked) == 2
+    assert (named[1].said.emotion, named[1].unclear) == ("uncertain", "too dark")
+
+
+def test_a_face_that_was_missed_for_long_is_not_made_up_for(namer, answers):
+    """Back after two seconds it is classified ten times a second as before, not in every frame for a while."""
+    namer.update(FACE, [track(1)], position_s=0.0)
+    for frame in range(1, 60):
+        namer.update(FACE, [track(1, missed=frame)], position_s=frame / 30)
+    answers.asked.clear()
+    for frame in range(60, 90):
+        namer.update(FACE, [track(1)], position_s=frame / 30)
+    assert len(answers.asked) == pytest.approx(11, abs=1)
+
+
+def test_the_shorter_side_decides_what_is_too_small(namer):
+    """A narrow box has no more of a face than its width."""
+    narrow = Track(1, Box(100, 100, 30, 90), 5, 0)
+    assert namer.update(FACE, [narrow], position_s=0.0)[1].unclear == "too small"
+
+
+def test_a_face_of_the_least_size_is_classified(namer):
+    """`min_face_px` itself is enough."""
+    assert namer.update(FACE, [track(1, size=36)], position_s=0.0)[1].unclear is None
