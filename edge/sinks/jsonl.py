@@ -94,6 +94,7 @@ class JsonLinesOutput:
 
         Raises:
             OutputClosedError: nobody reads any more.
+            SinkError: it cannot be written.
         """
         lines = b"".join(
             msgspec.json.encode(line) + b"\n" for line in reading_lines(observation, say_none=self._say_none)
@@ -101,10 +102,12 @@ class JsonLinesOutput:
         try:
             sys.stdout.buffer.write(lines)
             sys.stdout.buffer.flush()
-        except BrokenPipeError as error:
-            # Python would complain once more when it flushes the closed pipe at exit.
+        except OSError as error:
+            # Python would complain once more when it flushes what is left at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise OutputClosedError("standard output was closed") from error
+            if isinstance(error, BrokenPipeError):
+                raise OutputClosedError("standard output was closed") from error
+            raise SinkError(f"standard output cannot be written: {error.strerror}: free some space") from error
 
     def close(self) -> None:
         """Nothing is left to write."""

@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import threading
 
 import pytest
 
@@ -70,3 +71,67 @@ def test_rate_is_frames_over_time():
     """Sixty frames in two seconds are thirty a second."""
     counts = iter([0, 60])
     assert Rate(lambda: next(counts))() == 30.0
+
+
+def test_rate_counts_from_when_it_was_last_asked(monkeypatch):
+    """Thirty frames in the first second, none in the second."""
+    clock, counts = iter([0.0, 1.0, 2.0]), iter([0, 30, 30])
+    monkeypatch.setattr(console.time, "monotonic", lambda: next(clock))
+    rate = Rate(lambda: next(counts))
+    assert [rate(), rate()] == [30.0, 0.0]
+
+
+def test_rate_asked_twice_in_one_moment(monkeypatch):
+    """A clock that has not moved is no division by zero."""
+    monkeypatch.setattr(console.time, "monotonic", lambda: 5.0)
+    assert Rate(lambda: 0)() == 0.0
+
+
+def test_a_line_a_second_and_each_at_once(tmp_path, monkeypatch):
+    """Of thirty frames a second the first of each second is told, and a reader sees it before the next is written."""
+    seconds = [100.0]
+    monkeypatch.setattr(console.time, "monotonic", lambda: seconds[0])
+    path = tmp_path / "journal"
+    with path.open("w") as stream:
+        lines = PlainLines(frames=lambda: 0, stream=stream)
+        for frame in range(1, 91):
+            seconds[0] = 100.0 + frame / 30
+            lines.write(observation("happy"))
+            assert len(path.read_text().splitlines()) == frame // 30
+        lines.close()
+
+
+def test_the_table_is_drawn_ten_times_a_second_at_most(monkeypatch):
+    """Of two hundred frames in two seconds at most twenty are drawn, and the rate is measured once a second."""
+    seconds, asked = [0.0], []
+    monkeypatch.setenv("FORCE_COLOR", "1")  # so that it is drawn as on a terminal
+    monkeypatch.setattr(table.time, "monotonic", lambda: seconds[0])
+    stream = io.StringIO()
+    shown = LiveTable("title", "hint", frames=lambda: asked.append(seconds[0]) or 0, stream=stream)
+    drawn = 0
+    for frame in range(1, 201):
+        seconds[0] = frame / 100
+        before = stream.tell()
+        shown.write(observation("happy"))
+        drawn += stream.tell() > before
+    shown.close()
+    assert 17 <= drawn <= 20
+    assert 2 <= len(asked) <= 3
+
+
+def test_the_table_is_drawn_by_the_sinks_own_thread():
+    """Rich would start one more that draws on its own; ours alone decides when."""
+    threads = threading.active_count()
+    shown = LiveTable("title", "hint", frames=lambda: 0, stream=io.StringIO())
+    assert threading.active_count() == threads
+    shown.close()
+
+
+@pytest.mark.usefixtures("seconds")
+def test_an_empty_table_says_so_without_a_latency():
+    """Nobody is there: no row, and no largest latency of none."""
+    stream = io.StringIO()
+    shown = LiveTable("title", "hint", frames=lambda: 0, stream=stream)
+    shown.write(observation())
+    shown.close()
+    assert "latency 0 ms" in stream.getvalue()

@@ -3,19 +3,37 @@
 import errno
 import json
 import os
+import resource
 from pathlib import Path
 
 import pytest
 
 from edge.errors import SinkError
 from edge.records import Box, Observation, Reading
+from edge.sinks import jsonl
 from edge.sinks.changes import Changes
-from edge.sinks.jsonl import JsonLinesLog
+from edge.sinks.jsonl import FLUSH_INTERVAL_S, JsonLinesLog
 
 
 def observation(frame):
     reading = Reading(1, Box(0, 0, 50, 50), "happy", 0.8, {"happy": 0.8, "sad": 0.2}, frame, 0.0, 0.01)
     return Observation(frame, "clip.mp4", 0.0, frame / 30, (reading,), (1,))
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that is set by hand: `clock[0]`, s."""
+    seconds = [100.0]
+    monkeypatch.setattr(jsonl.time, "monotonic", lambda: seconds[0])
+    return seconds
+
+
+@pytest.fixture
+def largest_file():
+    """Limit how large a file may become, bytes; no limit again after the test."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def lines_of(path):
@@ -82,4 +100,27 @@ def test_a_full_disk_is_named():
     log = JsonLinesLog(Path("/dev/full"), changes=None, say_none=False)
     log.write(observation(0))
     with pytest.raises(SinkError, match=os.strerror(errno.ENOSPC)):
+        log.close()
+
+
+def test_lines_reach_the_disk_once_a_second(tmp_path, clock):
+    """After a second all that is gathered is written, and then gathered anew for a second."""
+    path = tmp_path / "log.jsonl"
+    log = JsonLinesLog(path, changes=None, say_none=False)
+    there = []
+    for frame in range(6):
+        clock[0] += 0.4 * FLUSH_INTERVAL_S
+        log.write(observation(frame))
+        there.append(len(lines_of(path)))
+    log.close()
+    assert there == [0, 0, 3, 3, 3, 6]
+    assert [line["frame"] for line in lines_of(path)] == list(range(6))
+
+
+def test_a_write_that_takes_only_a_part_is_gone_on_with(tmp_path, largest_file):
+    """The system may take less than it was given: the rest is tried again, so that a full disk is noticed."""
+    log = JsonLinesLog(tmp_path / "log.jsonl", changes=None, say_none=False)
+    log.write(observation(0))
+    largest_file(10)
+    with pytest.raises(SinkError, match=os.strerror(errno.EFBIG)):
         log.close()

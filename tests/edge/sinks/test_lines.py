@@ -1,6 +1,7 @@
 """The log says what the README promises."""
 
 import datetime
+from dataclasses import replace
 
 import pytest
 
@@ -100,6 +101,28 @@ def test_one_summary_an_interval():
     assert [(line["frames"], line["most_faces"]) for line in told] == [(11, 1), (10, 1)]
     assert told[0]["emotions"] == {"happy": 0.9091, "sad": 0.0909}
     assert told[1]["emotions"] == {"sad": 1.0}
+
+
+def test_a_summary_tells_the_most_faces_at_once():
+    """Two for a moment, then one: two were the most; in the next interval one."""
+    changes = Changes(summary_interval_s=0.2)
+    two = [reading(1, "happy"), reading(2, "sad")]
+    told = [
+        line["most_faces"]
+        for frame, readings in enumerate([two, two[:1], two[:1], two[:1], two[:1]])
+        for line in changes.lines(observation(frame, *readings, present=(1, 2)))
+        if line["event"] == "summary"
+    ]
+    assert told == [2, 1]
+
+
+def test_why_a_face_is_unclear_is_told_only_where_it_is():
+    """A line of a clear face has no such key."""
+    (clear,) = reading_lines(observation(0, reading(1, "happy")), say_none=False)
+    unclear = replace(reading(1, "happy"), unclear="too dark")
+    (line,) = reading_lines(observation(0, unclear), say_none=False)
+    assert "unclear" not in clear
+    assert line["unclear"] == "too dark"
 
 
 def test_a_summary_without_faces():
