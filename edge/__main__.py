@@ -48,6 +48,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         profile=settings.profile,
         source=override(settings.source, use=options.source),
         detect=settings.detect,
+        scan=settings.scan,
         schedule=settings.schedule,
         track=settings.track,
         model=override(settings.model, path=options.model),

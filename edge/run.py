@@ -21,7 +21,7 @@ from edge.sources.base import Source
 from edge.sources.choose import open_source
 from edge.summary import summarize
 from edge.vision.classify import EmotionClassifier
-from edge.vision.detect import HaarDetector
+from edge.vision.detect import HaarDetector, new_scanner
 from edge.vision.follow import FaceFollower
 from edge.vision.motion import MotionGate
 from edge.vision.name import FaceNamer
@@ -80,12 +80,9 @@ def build_steps(settings: Settings) -> Callable[..., Steps]:
 
     def new_steps(*, stills: bool) -> Steps:
         gate = MotionGate(threshold=schedule.motion_threshold, min_share=schedule.motion_share)
-        scanner = HaarDetector(settings.detect)
-        if not stills:
-            scanner = HaarDetector(settings.detect, search_px=schedule.scan_face_px, border=schedule.scan_border)
         return Steps(
             FaceFollower(gate, redetector, Tracker(settings.track), schedule),
-            scanner,
+            HaarDetector(settings.detect) if stills else new_scanner(settings.detect, settings.scan),
             FaceNamer(classifier, Smoother(settings.smooth, classifier.labels), settings.name),
         )
 

@@ -26,7 +26,7 @@ from edge.scenes.light import Light, changing
 from edge.scenes.render import Scene
 from edge.vision.cascade import open_cascade
 from edge.vision.classify import EmotionClassifier
-from edge.vision.detect import HaarDetector
+from edge.vision.detect import HaarDetector, new_scanner
 from edge.vision.follow import MARGIN, SIZES
 from edge.vision.motion import MotionGate
 from edge.vision.redetect import Redetector
@@ -159,17 +159,16 @@ def count_steps(marks: Marks, settings: Settings) -> None:
     (gray,) = _draw(scene, range(WARM_UP_FRAMES, WARM_UP_FRAMES + 1))
     _, (box,) = scene.frame(WARM_UP_FRAMES - 1)  # where the face was one frame ago
 
-    scan = HaarDetector(settings.detect, search_px=settings.schedule.scan_face_px)
+    scan = new_scanner(settings.detect, settings.scan)
     whole = HaarDetector(settings.detect)
     _repeat(marks, "scan of a frame", 1, lambda: scan.detect(gray))
     _repeat(marks, "scan of a photograph", 1, lambda: whole.detect(gray))
 
     redetector = Redetector(settings.detect.cascade)
-    smaller, larger = SIZES
-    if not redetector.look(gray, box, margin=MARGIN, smaller=smaller, larger=larger):
+    if not redetector.look(gray, box, margin=MARGIN, sizes=SIZES):
         sys.exit("count: expected the face of the scene in its window, found none")
     _repeat(
-        marks, "re-detection", 10, lambda: redetector.look(gray, box, margin=MARGIN, smaller=smaller, larger=larger)
+        marks, "re-detection", 10, lambda: redetector.look(gray, box, margin=MARGIN, sizes=SIZES)
     )
 
     classifier = EmotionClassifier(*read_model(SHIPPED_MODEL), package=settings.model.interpreter)

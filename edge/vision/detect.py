@@ -1,9 +1,10 @@
 """Finds faces in a whole picture, or in a part of it, with a Haar cascade."""
 
 import cv2
+import msgspec
 import numpy as np
 
-from edge.config import DetectSettings
+from edge.config import DetectSettings, ScanSettings
 from edge.records import Box, Detection, Gray
 from edge.vision.cascade import open_cascade
 
@@ -13,17 +14,15 @@ class HaarDetector:
 
     search_px: the picture is shrunk until the smallest face looked for has this side, px; None leaves it as it is.
         A cascade's cost grows with the picture's area, and faces much larger than the cascade's own 20 px gain little.
-    border: instead of the settings'.
     """
 
-    def __init__(self, settings: DetectSettings, *, search_px: int | None = None, border: float | None = None) -> None:
+    def __init__(self, settings: DetectSettings, *, search_px: int | None = None) -> None:
         """Load the cascade.
 
         Raises:
             ConfigError: the cascade is missing, or no cascade.
         """
         self._settings = settings
-        self._border = settings.border if border is None else border
         self._scale = min(1.0, search_px / settings.min_face_px) if search_px else 1.0
         self._cascade = open_cascade(settings.cascade)
 
@@ -51,7 +50,7 @@ class HaarDetector:
 
     def _search(self, gray: Gray, *, smallest: int) -> list[tuple[Box, float]]:
         """(box, weight) of each face of at least `smallest` px."""
-        border = round(self._border * min(gray.shape))
+        border = round(self._settings.border * min(gray.shape))
         if border:
             gray = np.asarray(cv2.copyMakeBorder(gray, *(border,) * 4, cv2.BORDER_REPLICATE), dtype=np.uint8)
         found, _, weights = self._cascade.detectMultiScale3(
@@ -65,3 +64,15 @@ class HaarDetector:
             (Box(int(x) - border, int(y) - border, int(w), int(h)), float(weight))
             for (x, y, w, h), weight in zip(found, np.ravel(weights), strict=True)
         ]
+
+
+def new_scanner(detect: DetectSettings, scan: ScanSettings) -> HaarDetector:
+    """Make the detector that scans a stream.
+
+    Raises:
+        ConfigError: the cascade is missing, or no cascade.
+    """
+    coarser = msgspec.structs.replace(
+        detect, scale_factor=scan.scale_factor, min_neighbors=scan.min_neighbors, border=scan.border
+    )
+    return HaarDetector(coarser, search_px=scan.face_px)

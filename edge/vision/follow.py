@@ -1,6 +1,7 @@
 """Decides for each frame where to look for faces: the schedule of the detector.
 
-Known faces are looked for in small windows around where they are expected. The whole picture, or the part of it that
+Known faces are looked for in small windows around where they are expected: by the cascade every few frames and when in
+doubt, by what they looked like in between. The whole picture, or the part of it that
 has changed, is scanned only now and then: on start, at an interval while something changes, at once when something
 moves where no face is known, and never while nothing moves.
 """
@@ -10,8 +11,9 @@ from dataclasses import dataclass
 
 from edge.config import ScheduleSettings
 from edge.records import Box, Detection, Gray, Track
+from edge.vision.carry import find_likeness, likeness
 from edge.vision.motion import MotionGate
-from edge.vision.redetect import Redetector
+from edge.vision.redetect import NEW_NEIGHBORS, Redetector
 from edge.vision.track import Face, Tracker
 
 MARGIN = 0.2
@@ -82,8 +84,9 @@ class FaceFollower:
         self._gate.update(gray, position_s=position_s)
         detections = self._look_again(gray, position_s)
         if scanned is not None:
-            detections += self._carry(gray, scanned, detections, position_s)
+            detections += self._bring_up(gray, scanned, detections, position_s)
         tracks = self._tracker.update(detections, position_s=position_s)
+        self._remember(gray)
         moving = self._gate.moving(self._known_boxes(position_s))
         if tracks or moving or self._active_s is None:
             self._active_s = position_s
@@ -94,30 +97,48 @@ class FaceFollower:
         """Look for every known face in its window; two windows that show one face count once."""
         detections: list[Detection] = []
         for face in sorted(self._tracker.faces, key=lambda face: face.missed):
-            box = _first_new(self._look_for(gray, face, position_s), detections)
+            box = _first_new(self._carry(gray, face, position_s) or self._look_for(gray, face, position_s), detections)
             if box is not None:
                 detections.append(Detection(box, 1.0))
         return detections
 
+    def _carry(self, gray: Gray, face: Face, position_s: float) -> list[Box]:
+        """Where the face is by its likeness; empty when it is the cascade's turn, or the likeness does not fit."""
+        if face.template is None or face.missed or face.carried >= self._settings.carry_frames:
+            face.template = None
+            return []
+        face.carried += 1
+        box = find_likeness(gray, face.template, face.predicted(position_s), margin=MARGIN)
+        return [] if box is None else [box]
+
     def _look_for(self, gray: Gray, face: Face, position_s: float) -> list[Box]:
+        face.template = None
         expected = face.predicted(position_s)
         elapsed_s = position_s - face.seen_s
         speed = max(abs(face.velocity[0]), abs(face.velocity[1])) * elapsed_s / expected.w
         margin = min(MARGIN + speed / 2 + MARGIN_MISSED * face.missed, MARGIN_MOST)
-        smaller, larger = SIZES_MISSED if face.missed else SIZES
-        return self._redetector.look(gray, expected, margin=margin, smaller=smaller, larger=larger)
+        return self._redetector.look(gray, expected, margin=margin, sizes=SIZES_MISSED if face.missed else SIZES)
 
-    def _carry(
+    def _remember(self, gray: Gray) -> None:
+        """Keep what the faces look like that the cascade has found in this frame."""
+        if not self._settings.carry_frames:
+            return
+        for face in self._tracker.faces:
+            if face.template is None and not face.missed:
+                face.template, face.carried = likeness(gray, face.box), 0
+
+    def _bring_up(
         self, gray: Gray, scanned: Scanned, detections: Sequence[Detection], position_s: float
     ) -> list[Detection]:
         """New faces of the scan, found again in this frame: an older frame's are not trusted before."""
         self._scanning = False
         fresh: list[Detection] = []
-        smaller, larger = SIZES_MISSED
         for detection in scanned.detections:
             if _known(detection.box, detections):
                 continue
-            boxes = self._redetector.look(gray, detection.box, margin=MARGIN_CARRIED, smaller=smaller, larger=larger)
+            boxes = self._redetector.look(
+                gray, detection.box, margin=MARGIN_CARRIED, sizes=SIZES_MISSED, neighbors=NEW_NEIGHBORS
+            )
             box = _first_new(boxes, [*detections, *fresh])
             if box is not None:
                 velocity = _velocity(detection.box, box, position_s - scanned.position_s)

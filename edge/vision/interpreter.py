@@ -14,6 +14,12 @@ MODULES = {"ai-edge-litert": "ai_edge_litert.interpreter", "tflite-runtime": "tf
 """The same `Interpreter` under two names. ai-edge-litert comes first: it alone runs int8 through XNNPACK by default."""
 
 
+IDENTIFIER = b"TFL3"
+"""Bytes 4 to 7 of every TFLite file. tflite-runtime does not look: it crashes on other bytes, as on a truncated model,
+which the manifest's hash keeps away.
+"""
+
+
 def open_interpreter(content: bytes, *, package: Package = "auto") -> tuple[Any, str]:
     """Return an `Interpreter` with its tensors allocated, on one thread, and the name of the package it came from.
 
@@ -22,6 +28,8 @@ def open_interpreter(content: bytes, *, package: Package = "auto") -> tuple[Any,
     Raises:
         ModelError: no package can run it, or the bytes are no model.
     """
+    if content[4:8] != IDENTIFIER:
+        raise ModelError(f"expected a TFLite model, found {len(content)} bytes of something else: convert it again")
     wanted = list(MODULES) if package == "auto" else [package]
     problems = []
     for name in wanted:

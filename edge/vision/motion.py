@@ -14,8 +14,9 @@ CELLS_ACROSS = 160
 PAUSE_S = 0.1
 """Motion is what differs from the picture this long ago: slow motion shows over three frames, hardly over one."""
 
-FACE_MARGIN = 1.8
-"""A known face's own motion, its hair and its shoulders' edge included, lies in its box times this."""
+FACE_MARGIN = 2.2
+"""A known face's own motion, that of its hair and neck included, lies in its box times this: a cascade's box reaches
+from the brows to the chin."""
 
 
 class MotionGate:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from edge.config import TrackSettings
-from edge.records import Box, Detection, Track
+from edge.records import Box, Detection, Gray, Track
 
 VELOCITY_WEIGHT = 0.5
 """How much the newest step counts in a face's velocity: enough to turn with it, not enough to follow a box's jitter."""
@@ -18,6 +18,8 @@ class Face:
     track_id: None until it is confirmed, so that ids of false faces are not used up.
     box: where it was last found. velocity: of its middle, (x, y) px a second.
     hits: frames in which it was found. missed: frames since. seen_s: time of the last hit.
+    template, carried: what it looked like when the cascade last found it, if that is to be used, and in how many frames
+        it was since.
     """
 
     def __init__(self, detection: Detection, position_s: float) -> None:
@@ -27,6 +29,8 @@ class Face:
         self.hits = detection.looks
         self.missed = 0
         self.seen_s = position_s
+        self.template: Gray | None = None
+        self.carried = 0
 
     def predicted(self, position_s: float) -> Box:
         """Where it is expected at `position_s`."""

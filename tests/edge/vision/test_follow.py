@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from edge.config import DetectSettings, ScheduleSettings, TrackSettings
+from edge.config import DetectSettings, ScanSettings, ScheduleSettings, TrackSettings
 from edge.records import Box
 from edge.scenes.catalogue import make_scene
 from edge.sources.opencv import luma
-from edge.vision.detect import HaarDetector
+from edge.vision.detect import HaarDetector, new_scanner
 from edge.vision.follow import FaceFollower, Scanned
 from edge.vision.motion import MotionGate
 from edge.vision.redetect import Redetector
@@ -40,15 +40,15 @@ class Story:
         return set().union(*(set(tracks) for tracks in self.tracks))
 
 
-def follow(scene, *, scan_takes=1, schedule=SCHEDULE):
+def follow(scene, *, scan_takes=1, schedule=SCHEDULE, redetector=None):
     """Play a scene; what a scan finds is known `scan_takes` frames later."""
     follower = FaceFollower(
         MotionGate(threshold=schedule.motion_threshold, min_share=schedule.motion_share),
-        Redetector(DETECT.cascade),
+        redetector or Redetector(DETECT.cascade),
         Tracker(TrackSettings()),
         schedule,
     )
-    scanner = HaarDetector(DETECT, search_px=schedule.scan_face_px)
+    scanner = new_scanner(DETECT, ScanSettings())
     story, ready = Story(), {}
     for index in range(scene.frame_count):
         color, boxes = scene.frame(index)
@@ -202,3 +202,37 @@ def test_a_fan_does_not_keep_the_scanner_busy():
     last_ten_seconds = [frame for frame in scans if frame >= 10 * FPS]
     assert len(first_second) >= 8
     assert len(last_ten_seconds) <= 13
+
+
+class CountingRedetector(Redetector):
+    """Counts how often the cascade looks."""
+
+    looks = 0
+
+    def look(self, *args, **kwargs):
+        """Count, then look."""
+        self.looks += 1
+        return super().look(*args, **kwargs)
+
+
+@pytest.mark.parametrize(("carry_frames", "share"), [(0, 1.0), (2, 1 / 3), (4, 1 / 5)])
+def test_between_two_looks_of_the_cascade_a_face_is_carried(carry_frames, share):
+    """A moving face is in every frame's tracks, and the cascade looks in every frame, every third, every fifth."""
+    redetector = CountingRedetector(DETECT.cascade)
+    scene = make_scene("slow", duration_s=4)
+    story = follow(scene, schedule=ScheduleSettings(carry_frames=carry_frames), redetector=redetector)
+    assert redetector.looks == pytest.approx(share * scene.frame_count, rel=0.15)
+    assert story.recall() > 0.98
+
+
+def test_a_followed_box_stays_as_large_as_its_face():
+    """Neither growing nor shrinking over five seconds: the crop's framing depends on it."""
+    story = follow(make_scene("three", duration_s=5))
+    ratios = [
+        box.w / true.w
+        for tracks, boxes in zip(story.tracks, story.truth, strict=True)
+        for box in tracks.values()
+        for true in boxes
+        if box.iou(true) > 0.3
+    ]
+    assert 0.95 < sum(ratios) / len(ratios) < 1.05

@@ -9,7 +9,7 @@ from edge.sources.opencv import luma
 from edge.vision.redetect import Redetector
 
 CASCADE = "haarcascade_frontalface_alt2.xml"
-USUAL = {"margin": 0.2, "smaller": 0.85, "larger": 1.2}
+USUAL = {"margin": 0.2, "sizes": (0.85, 1.2)}
 
 
 @pytest.fixture(scope="module")
