@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from edge import __version__
 from edge.config import Settings, override, read_settings
-from edge.errors import EdgeError
+from edge.errors import EdgeError, OutputClosedError
 from edge.run import run
 
 
@@ -29,6 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run(_settings(options), json_output=options.json)
     except EdgeError as error:
         return _report(error, error.exit_code, debug=options.debug)
+    except BrokenPipeError:
+        # As above, but it was the console or the summary. Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OutputClosedError.exit_code
     except Exception as error:  # noqa: BLE001  # the last resort: one line for the user, the traceback on request
         return _report(error, 1, debug=options.debug)
     return 0

@@ -147,10 +147,11 @@ edge.__main__.entry()
 """
 
 
-def script(body, *options, cwd):
+def script(body, *options, cwd, stdout=subprocess.PIPE):
     return subprocess.run(  # noqa: S603  # ours
         [sys.executable, "-c", SCRIPT.format(body=body), "run", *options],
-        capture_output=True,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
         text=True,
         timeout=60,
         check=False,
@@ -164,3 +165,12 @@ def test_what_was_said_is_not_lost_with_a_stuck_thread(tmp_path):
     body = "threading.Thread(target=threading.Event().wait).start(); print('summary')"
     done = script(body, cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "summary\n", "")
+
+
+def test_a_person_who_reads_no_further_is_no_error(tmp_path):
+    """As in `| head -1`, without `--json`: exit code 0, and not a word."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = script("print('frame 1', flush=True)", cwd=tmp_path, stdout=writer)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")
