@@ -37,6 +37,9 @@ FRUITLESS_SCANS = 6
 """After so many scans on motion that found nobody new, the gap between them doubles, up to the usual interval: what
 moves may be somebody on the way in, and later it is rather a fan or a screen."""
 
+MOST_DOUBLINGS = 16
+"""More make no difference: the usual interval is shorter by then."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
@@ -166,7 +169,8 @@ class FaceFollower:
             return True
         wait_s = self._settings.scan_interval_s
         if moving:
-            wait_s = min(wait_s, self._settings.motion_scan_gap_s * (1 << self._fruitless // FRUITLESS_SCANS))
+            doublings = min(self._fruitless // FRUITLESS_SCANS, MOST_DOUBLINGS)
+            wait_s = min(wait_s, self._settings.motion_scan_gap_s * (1 << doublings))
         return position_s - self._scan_s >= wait_s * (1 << strain)
 
     def _known_boxes(self, position_s: float) -> list[Box]:

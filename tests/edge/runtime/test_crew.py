@@ -51,8 +51,9 @@ def test_a_crew_ends_when_its_source_ends():
 
 def test_the_last_end_wakes_the_main_thread():
     """It need not wait for its next look around, and a run that ends by itself is not stopped."""
-    crew, calls = Crew(), []
-    crew.add("work", never, ends=[])
+    crew, over, calls = Crew(), threading.Event(), []
+    crew.add("work", over.wait, ends=[])
+    threading.Timer(0.1, over.set).start()
     run(crew, stop=lambda: calls.append("stop"), check=too_late)
     assert calls == []
 
