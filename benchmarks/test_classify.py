@@ -1,6 +1,8 @@
 """Classify: one face through the net, by the model's number type and by interpreter."""
 
+import importlib.util
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +19,12 @@ from edge.vision.interpreter import open_interpreter
 
 @pytest.fixture(scope="session")
 def variants(tmp_path_factory) -> Path:
-    """The shipped net in float32 and with dynamic range: converted in the environment that has TensorFlow."""
+    """The shipped net in float32 and with dynamic range: converted by a process that has TensorFlow."""
     folder = tmp_path_factory.mktemp("variants")
-    if not PEERS_PYTHON.is_file():
-        pytest.skip(f"TensorFlow converts the variants, and {PEERS_PYTHON} is missing: make bench-peers")
-    done = subprocess.run([str(PEERS_PYTHON), "-m", "benchmarks.variants", str(folder)], check=False)
+    python = sys.executable if importlib.util.find_spec("tensorflow") else PEERS_PYTHON
+    if not Path(python).is_file():
+        pytest.skip(f"TensorFlow converts the variants, and it is neither here nor at {python}: make bench-peers")
+    done = subprocess.run([str(python), "-m", "benchmarks.variants", str(folder)], check=False)
     if done.returncode != 0:
         pytest.skip("TensorFlow could not convert the variants: its reason stands above")
     return folder
