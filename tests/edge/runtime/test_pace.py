@@ -45,3 +45,16 @@ def test_closing_ends_a_wait():
     thread.join(5)
     assert not thread.is_alive()
     pace.wait(time.monotonic())
+
+
+def test_a_slower_rate_lengthens_a_wait_that_is_under_way():
+    """Whoever is woken by a change waits on for the new interval."""
+    pace = Pace()
+    pace.set(100.0)
+    thread = waiting(pace, time.monotonic())
+    pace.set(200.0)
+    thread.join(0.1)
+    assert thread.is_alive()
+    pace.close()
+    thread.join(5)
+    assert not thread.is_alive()

@@ -56,7 +56,7 @@ def endless(stdout):
         text=True,
         timeout=60,
         check=False,
-        env=os.environ | {"PYTHONPATH": str(SHIPPED_MODEL.parents[1])},
+        env=os.environ | {"PYTHONPATH": str(SHIPPED_MODEL.parents[1]), "PYTHONUNBUFFERED": ""},
     )
 
 

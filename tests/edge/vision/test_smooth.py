@@ -94,4 +94,14 @@ def test_reset_forgets_all():
     steady = smoother()
     steady.update(1, HAPPY, position_s=0.0)
     steady.reset()
-    assert steady.update(1, SAD, position_s=0.0).confidence == pytest.approx(0.9)
+    assert steady.hold(1).emotion == "uncertain"
+    said = steady.update(1, SAD, position_s=0.0)
+    assert (said.emotion, said.confidence) == ("sad", pytest.approx(0.9))
+
+
+def test_a_time_that_steps_back_counts_as_none():
+    """Nothing is weighed against itself: what was known stays."""
+    steady = smoother()
+    steady.update(1, HAPPY, position_s=5.0)
+    assert steady.update(1, SAD, position_s=4.0).confidence == pytest.approx(0.9)
+    assert steady.hold(1).emotion == "happy"

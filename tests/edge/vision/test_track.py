@@ -101,3 +101,64 @@ def test_a_face_that_two_looks_have_seen_is_confirmed_at_once():
     """A scan found it in an older frame, a window in this one: that makes two frames."""
     tracker = Tracker(SETTINGS)
     assert ids(tracker.update([Detection(FACE, 1.0, looks=2)], position_s=0.0)) == [1]
+
+
+def test_a_face_is_one_face():
+    """What was matched does not begin a second one beside it."""
+    tracker = Tracker(SETTINGS)
+    for step in range(3):
+        assert ids(tracker.update([Detection(FACE, 1.0, looks=2)], position_s=step / 10)) == [1]
+    assert len(tracker.faces) == 1
+
+
+def test_too_small_an_overlap_is_another_face():
+    """Half of the face's width beside it: an overlap of a third is too small for 0.35, and large enough for 0.3."""
+    for min_iou, expected in ((0.35, [1, 2]), (0.3, [1])):
+        tracker = Tracker(TrackSettings(min_iou=min_iou))
+        tracker.update([Detection(FACE, 1.0, looks=2)], position_s=0.0)
+        assert ids(tracker.update([Detection(moved(FACE, 40), 1.0, looks=2)], position_s=0.1)) == expected
+
+
+def test_faces_that_do_not_touch_are_never_one():
+    """Not even where any overlap is said to be enough."""
+    tracker = Tracker(TrackSettings(min_iou=0.0))
+    tracker.update([Detection(FACE, 1.0, looks=2)], position_s=0.0)
+    tracks = tracker.update([Detection(OTHER, 1.0, looks=2)], position_s=0.1)
+    assert [(track.track_id, track.missed) for track in tracks] == [(1, 1), (2, 0)]
+
+
+def test_one_detection_continues_one_face():
+    """Two faces overlap it; the nearer one has it, the other was missed."""
+    tracker = Tracker(SETTINGS)
+    near = moved(FACE, 30)
+    tracker.update([Detection(FACE, 1.0, looks=2), Detection(near, 1.0, looks=2)], position_s=0.0)
+    tracks = tracker.update(found(moved(FACE, 25)), position_s=0.1)
+    assert [(track.track_id, track.missed) for track in tracks] == [(1, 1), (2, 0)]
+
+
+def test_a_missed_face_coasts_for_a_moment_and_then_stands():
+    """It moves on for 0.3 s: later it may as well have stopped."""
+    tracker = Tracker(SETTINGS)
+    tracker.update([Detection(FACE, 1.0, looks=2, velocity=(100.0, -50.0))], position_s=1.0)
+    (face,) = tracker.faces
+    assert face.predicted(1.2) == Box(120, 90, 80, 80)
+    assert face.predicted(1.3) == face.predicted(5.0) == Box(130, 85, 80, 80)
+
+
+def test_velocity_is_taken_whole_at_first_and_then_by_halves():
+    """The first step is all that is known; afterwards it turns with the face without following each box's jitter."""
+    tracker = Tracker(SETTINGS)
+    for position_s, pixels in ((0.0, 0), (0.5, 10), (1.0, 40)):
+        tracker.update(found(moved(FACE, pixels)), position_s=position_s)
+        if position_s == 0.5:
+            assert tracker.faces[0].velocity == (20.0, 0.0)
+    assert tracker.faces[0].velocity == (40.0, 0.0)
+
+
+def test_two_frames_of_one_moment_tell_no_velocity():
+    """A file may give the same time twice: where the face is, is known, how fast it is, is not."""
+    tracker = Tracker(SETTINGS)
+    tracker.update(found(FACE), position_s=1.0)
+    (track,) = tracker.update(found(moved(FACE, 10)), position_s=1.0)
+    assert track.box == moved(FACE, 10)
+    assert tracker.faces[0].velocity == (0.0, 0.0)
