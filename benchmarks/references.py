@@ -1,5 +1,6 @@
 """What full-frame Haar finds when it looks at every frame: the schedule's recall is held against it."""
 
+import functools
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -27,10 +28,16 @@ class Reference:
 
     def find(self, gray: Gray) -> list[Box]:
         """Return the faces in (H, W) uint8."""
-        cascade = cv2.CascadeClassifier(cv2.data.haarcascades + self.cascade)
+        cascade = _open(self.cascade)
         smallest = {} if self.smallest is None else {"minSize": (self.smallest, self.smallest)}
         found = cascade.detectMultiScale(gray, self.scale_factor, self.min_neighbors, **smallest)
         return [Box(*(int(side) for side in box)) for box in found]
+
+
+@functools.cache
+def _open(name: str) -> cv2.CascadeClassifier:
+    """Loading takes longer than a search; each process has its own."""
+    return cv2.CascadeClassifier(cv2.data.haarcascades + name)
 
 
 _SMALLEST = DetectSettings().min_face_px
