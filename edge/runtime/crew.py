@@ -66,7 +66,7 @@ class Crew:
             raise StuckError(f"expected every thread to end within {JOIN_TIMEOUT_S} s, still busy: {', '.join(stuck)}")
 
     def _over(self) -> bool:
-        return self._stop_asked or self._failed() or not any(worker.is_alive() for worker in self._workers)
+        return self._stop_asked or self._failed() or all(worker.ended for worker in self._workers)
 
     def _failed(self) -> bool:
         return any(worker.error is not None for worker in self._workers)

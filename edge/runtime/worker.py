@@ -22,6 +22,7 @@ class Worker(threading.Thread):
     keep the process alive.
 
     error: what the body failed with, else None.
+    ended: whether the body is over; the thread itself may live on for a moment.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class Worker(threading.Thread):
     ) -> None:
         super().__init__(name=name, daemon=True)
         self.error: BaseException | None = None
+        self.ended = False
         self._body = body
         self._ends = tuple(ends)
         self._on_end = on_end
@@ -44,4 +46,5 @@ class Worker(threading.Thread):
         finally:
             for end in self._ends:
                 end.close()
+            self.ended = True
             self._on_end()
