@@ -12,6 +12,5 @@ def test_redetect(benchmark, scene_boxes, gray, number):
     """A face at rest, by its size."""
     redetector = Redetector(Settings().detect.cascade)
     box = scene_boxes[number]
-    smaller, larger = SIZES
     benchmark.extra_info["face_px"] = box.w
-    assert benchmark(redetector.look, gray, box, margin=MARGIN, smaller=smaller, larger=larger)
+    assert benchmark(redetector.look, gray, box, margin=MARGIN, sizes=SIZES)

@@ -4,15 +4,13 @@ import pytest
 
 from benchmarks.references import REFERENCES
 from edge.config import Settings
-from edge.vision.detect import HaarDetector
+from edge.run import build_steps
 
 
 @pytest.mark.parametrize("stills", [False, True], ids=["of a stream", "of a picture"])
 def test_scan(benchmark, gray, stills):
     """The whole frame: a stream's is shrunk first, a picture's is not."""
-    settings = Settings()
-    detector = HaarDetector(settings.detect, search_px=None if stills else settings.schedule.scan_face_px)
-    assert benchmark(detector.detect, gray)
+    assert benchmark(build_steps(Settings())(stills=stills).scanner.detect, gray)
 
 
 @pytest.mark.parametrize("reference", REFERENCES, ids=lambda reference: reference.name)
