@@ -136,12 +136,13 @@ class SmoothSettings(Section, frozen=True):
     """[smooth] From probabilities to a name that holds still.
 
     time_constant_s: probabilities are averaged exponentially over about this long; 0 turns it off.
-    min_confidence: below it the name is `uncertain`, 0 to 1.
+    min_confidence: below it the name is `uncertain`, 0 to 1. Source: of FER2013's PublicTest, `edge_small` answers
+        90 % with 0.35 or more, and is right in 70 % of these; of the others in 32 %.
     hysteresis: another name must be ahead by this much before it replaces the present one, 0 to 1.
     """
 
     time_constant_s: Annotated[float, Meta(ge=0.0)] = 0.4
-    min_confidence: Share = 0.4
+    min_confidence: Share = 0.35
     hysteresis: Share = 0.08
 
 

@@ -7,7 +7,7 @@ import termios
 import threading
 import tty
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 
 @contextmanager
@@ -30,7 +30,8 @@ def on_key(key: str, action: Callable[[], None]) -> Iterator[None]:
     finally:
         os.write(wake_writer, b"\0")
         listener.join()
-        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+        with suppress(termios.error):  # the terminal may have gone
+            termios.tcsetattr(terminal, termios.TCSADRAIN, before)
         os.close(wake_reader)
         os.close(wake_writer)
 
