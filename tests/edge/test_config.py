@@ -1,9 +1,45 @@
 """Settings are read, checked, and faults are named so that they can be mended."""
 
+import msgspec
 import pytest
 
 from edge.config import PROFILES, Settings, SourceSettings, override, read_settings
 from edge.errors import ConfigError
+
+RANGES = [
+    ("source", "width", 64, 4096),
+    ("source", "height", 64, 4096),
+    ("source", "fps", 0.1, 240.0),
+    ("source", "stall_timeout_s", 1.0, None),
+    ("detect", "scale_factor", 1.01, 2.0),
+    ("detect", "min_neighbors", 0, 20),
+    ("detect", "min_face_px", 20, 2048),
+    ("detect", "border", 0.0, 0.5),
+    ("detect", "threads", 1, 64),
+    ("scan", "face_px", 20, 200),
+    ("scan", "scale_factor", 1.01, 2.0),
+    ("scan", "min_neighbors", 0, 20),
+    ("scan", "border", 0.0, 0.5),
+    ("schedule", "scan_interval_s", 0.1, None),
+    ("schedule", "motion_scan_gap_s", 0.0, None),
+    ("schedule", "carry_frames", 0, 30),
+    ("schedule", "motion_threshold", 1, 255),
+    ("schedule", "motion_share", 0.0, 1.0),
+    ("schedule", "max_fps", 0.0, 1000.0),
+    ("schedule", "idle_fps", 0.1, 1000.0),
+    ("schedule", "idle_after_s", 0.0, None),
+    ("schedule", "heat_limit_c", 30.0, 120.0),
+    ("track", "min_iou", 0.0, 1.0),
+    ("track", "min_hits", 1, 100),
+    ("track", "max_missed_s", 0.1, None),
+    ("name", "rate_hz", 0.1, None),
+    ("name", "min_face_px", 8, None),
+    ("smooth", "time_constant_s", 0.0, None),
+    ("smooth", "min_confidence", 0.0, 1.0),
+    ("smooth", "hysteresis", 0.0, 1.0),
+    ("log", "summary_interval_s", 0.1, None),
+]
+"""Section, key, and the least and greatest value that are taken; None where there is no greatest."""
 
 
 def written(folder, text):
@@ -46,37 +82,7 @@ def test_a_fault_is_named(tmp_path, text, words):
         assert word in message
 
 
-@pytest.mark.parametrize(
-    ("section", "key", "lowest", "highest"),
-    [
-        ("source", "width", 64, 4096),
-        ("source", "height", 64, 4096),
-        ("source", "fps", 0.1, 240.0),
-        ("source", "stall_timeout_s", 1.0, None),
-        ("detect", "scale_factor", 1.01, 2.0),
-        ("detect", "min_neighbors", 0, 20),
-        ("detect", "min_face_px", 20, 2048),
-        ("detect", "border", 0.0, 0.5),
-        ("detect", "threads", 1, 64),
-        ("schedule", "scan_interval_s", 0.1, None),
-        ("schedule", "motion_scan_gap_s", 0.0, None),
-        ("schedule", "motion_threshold", 1, 255),
-        ("schedule", "motion_share", 0.0, 1.0),
-        ("schedule", "max_fps", 0.0, 1000.0),
-        ("schedule", "idle_fps", 0.1, 1000.0),
-        ("schedule", "idle_after_s", 0.0, None),
-        ("schedule", "heat_limit_c", 30.0, 120.0),
-        ("track", "min_iou", 0.0, 1.0),
-        ("track", "min_hits", 1, 100),
-        ("track", "max_missed_s", 0.1, None),
-        ("name", "rate_hz", 0.1, None),
-        ("name", "min_face_px", 8, None),
-        ("smooth", "time_constant_s", 0.0, None),
-        ("smooth", "min_confidence", 0.0, 1.0),
-        ("smooth", "hysteresis", 0.0, 1.0),
-        ("log", "summary_interval_s", 0.1, None),
-    ],
-)
+@pytest.mark.parametrize(("section", "key", "lowest", "highest"), RANGES)
 def test_a_number_has_its_range(tmp_path, section, key, lowest, highest):
     """Its ends are taken; what lies beyond them is refused with the key's name."""
     step = 1 if isinstance(lowest, int) else 0.1
@@ -89,6 +95,18 @@ def test_a_number_has_its_range(tmp_path, section, key, lowest, highest):
             path = written(tmp_path, f"[{section}]\n{key} = {value}\n")
             with pytest.raises(ConfigError, match=rf"{section}\.{key}: expected .*[<>]"):
                 read_settings(path)
+
+
+def test_every_number_is_in_the_table():
+    """A new setting gets its range tested with it."""
+    numbers = [
+        (section, key)
+        for section in Settings.__struct_fields__
+        if section != "profile"
+        for key, value in msgspec.structs.asdict(getattr(Settings(), section)).items()
+        if isinstance(value, (int, float))
+    ]
+    assert sorted(numbers) == sorted((section, key) for section, key, *_ in RANGES)
 
 
 @pytest.mark.parametrize("key", ["scan_interval_s", "idle_after_s", "motion_share"])

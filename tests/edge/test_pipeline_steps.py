@@ -137,7 +137,7 @@ class Run:
 
     def __enter__(self):
         """Run beside the test; stop at the end of the block, and raise what the run failed with."""
-        self._thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
         return self
 
