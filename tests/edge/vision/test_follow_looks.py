@@ -8,6 +8,7 @@ from edge.records import Box, Detection
 from edge.vision import follow
 from edge.vision.follow import FaceFollower, Scanned
 from edge.vision.motion import MotionGate
+from edge.vision.redetect import NEW_NEIGHBORS
 from edge.vision.track import Tracker
 
 FRAME_S = 1 / 8
@@ -150,6 +151,15 @@ def test_a_scan_of_this_very_frame_tells_no_velocity(follower):
     follower.see(FACE.moved(4, 0), scanned=[FACE], scan_s=FRAME_S)
     follower.see(FACE)
     assert follower.faces.asked[0][0] == FACE.moved(4, 0)
+
+
+def test_a_new_face_has_to_show_as_clearly_as_in_a_whole_picture(follower):
+    """One that is known need not: there, one hit is enough."""
+    follower.see()
+    follower.see(FACE, scanned=[FACE])
+    assert [options["neighbors"] for _, options in follower.faces.asked] == [NEW_NEIGHBORS]
+    follower.see(FACE)
+    assert [options.get("neighbors") for _, options in follower.faces.asked] == [None]
 
 
 def test_a_missed_faces_place_is_looked_at_for_others():
