@@ -8,6 +8,7 @@ import signal
 import sys
 
 import cv2
+import numpy as np
 import pytest
 
 from edge import run as run_module
@@ -226,3 +227,19 @@ def test_the_interpreter_that_is_asked_for_is_not_replaced_by_another():
         pytest.skip("both interpreters are installed")
     with pytest.raises(ModelError, match=missing[0]):
         build_steps(Settings(model=ModelSettings(interpreter=missing[0])))
+
+
+@pytest.mark.parametrize(("stills", "searched"), [(True, (720, 880)), (False, (360, 460))])
+def test_a_picture_is_searched_as_a_whole_and_a_stream_shrunk(settings, monkeypatch, stills, searched):
+    """A picture has one chance and a wide border; a stream's scan is repeated and has to be quick."""
+    shapes = []
+
+    class Cascade:
+        def detectMultiScale3(self, gray, **_options):  # noqa: N802  # OpenCV's name
+            shapes.append(gray.shape)
+            return [], None, []
+
+    monkeypatch.setattr("edge.vision.detect.open_cascade", lambda _name: Cascade())
+    steps = build_steps(settings)(stills=stills)
+    steps.scanner.detect(np.zeros((480, 640), np.uint8))
+    assert shapes == [searched]

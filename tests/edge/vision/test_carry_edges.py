@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edge.records import Box
-from edge.vision.carry import find_likeness, likeness
+from edge.vision.carry import _peak, find_likeness, likeness
 
 BOX = Box(60, 60, 48, 48)
 
@@ -40,3 +40,9 @@ def test_a_flat_picture_looks_like_nothing(level):
     """Neither like a face nor like another flat one."""
     flat = np.full((200, 200), level, np.uint8)
     assert find_likeness(flat, likeness(picture_with(BOX), BOX), BOX, margin=0.2) is None
+
+
+@pytest.mark.parametrize(("scores", "place"), [([0.5, 0.5, 0.5], 0.0), ([0.8, 0.9, 0.8], 0.0), ([0.9, 0.9, 0.0], -0.5)])
+def test_the_peak_between_three_places(scores, place):
+    """Between the two best, in the middle of a symmetric one; a level has none, and stays where it is."""
+    assert _peak(np.array(scores), at=1) == pytest.approx(place)
