@@ -99,16 +99,23 @@ class FaceFollower:
     def _look_again(self, gray: Gray, position_s: float) -> list[Detection]:
         """Look for every known face in its window; two windows that show one face count once."""
         detections: list[Detection] = []
+        turn = self._whose_turn()
         for face in sorted(self._tracker.faces, key=lambda face: face.missed):
-            box = _first_new(self._carry(gray, face, position_s) or self._look_for(gray, face, position_s), detections)
+            boxes = [] if face is turn else self._carry(gray, face, position_s)
+            box = _first_new(boxes or self._look_for(gray, face, position_s), detections)
             if box is not None:
                 detections.append(Detection(box, 1.0))
         return detections
 
+    def _whose_turn(self) -> Face | None:
+        """The face that the cascade looks for in this frame though its likeness may still fit: one of many a frame."""
+        waiting = [face for face in self._tracker.faces if face.template is not None and not face.missed]
+        longest = max(waiting, key=lambda face: face.carried, default=None)
+        return longest if longest is not None and longest.carried >= self._settings.carry_frames else None
+
     def _carry(self, gray: Gray, face: Face, position_s: float) -> list[Box]:
-        """Where the face is by its likeness; empty when it is the cascade's turn, or the likeness does not fit."""
-        if face.template is None or face.missed or face.carried >= self._settings.carry_frames:
-            face.template = None
+        """Where the face is by its likeness; empty where it has none, or does not look like it any more."""
+        if face.template is None or face.missed:
             return []
         face.carried += 1
         box = find_likeness(gray, face.template, face.predicted(position_s), margin=MARGIN)

@@ -225,6 +225,15 @@ def test_between_two_looks_of_the_cascade_a_face_is_carried(carry_frames, share)
     assert story.recall() > 0.98
 
 
+def test_of_many_faces_the_cascade_looks_at_one_a_frame():
+    """Five faces cost hardly more looks than one, and each is looked at in its turn: all are still followed."""
+    redetector = CountingRedetector(DETECT.cascade)
+    scene = make_scene("five", duration_s=4)
+    story = follow(scene, redetector=redetector)
+    assert redetector.looks < 1.3 * scene.frame_count
+    assert story.recall() > 0.98
+
+
 def test_a_followed_box_stays_as_large_as_its_face():
     """Neither growing nor shrinking over five seconds: the crop's framing depends on it."""
     story = follow(make_scene("three", duration_s=5))
