@@ -316,8 +316,10 @@ def test_frames_without_a_face_are_not_counted_as_such():
 
 
 def test_drops_before_and_after_the_follower_are_counted():
-    """A slow namer drops as well."""
-    with Run(Source(live=True)) as run:
+    """A slow namer drops as well, though the follower keeps up with every frame."""
+    source, follower = Source(live=True), Follower()
+    source.go = lambda index: len(follower.asked) >= index
+    with Run(source, follower=follower) as run:
         run.namer.go.clear()
         wait_for(lambda: run.namer.asked and len(run.follower.asked) >= 10)
         assert run.meters.dropped() >= 7
@@ -357,6 +359,31 @@ def test_the_source_is_closed_when_the_run_is_over(count):
     with Run(source) as run:
         wait_for(lambda: run.meters.latency.count >= 3)
     assert source.closed
+
+
+def test_a_close_that_takes_its_time_is_waited_for():
+    """The read returns before the device is given back; the run does not."""
+    source, given_back = Source(live=True), threading.Event()
+    source.go = lambda index: index < 3
+
+    def close():
+        source.closed += 1
+        if source.closed == 1:
+            threading.Event().wait(0.2)
+            given_back.set()
+
+    source.close = close
+    with Run(source) as run:
+        wait_for(lambda: run.source.reads == 4)
+    assert given_back.is_set()
+
+
+def test_a_camera_that_is_held_back_stops_at_once():
+    """Ten seconds from frame to frame, and a stop between two."""
+    with Run(Source(live=True), max_fps=0.1) as run:
+        wait_for(lambda: run.sink.observations)
+        asked_at = time.monotonic()
+    assert time.monotonic() - asked_at < 0.8
 
 
 def test_a_source_that_is_closed_while_it_reads_is_no_error():
