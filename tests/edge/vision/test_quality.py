@@ -17,7 +17,7 @@ def board(mean, deviation):
 
 def grating(period_px):
     """Stripes that grow softer with their width."""
-    return np.tile(128 + 60 * np.sin(2 * np.pi * np.arange(48) / period_px), (48, 1))
+    return np.tile(128 + 60 * np.cos(2 * np.pi * np.arange(48) / period_px), (48, 1))
 
 
 def test_a_clear_face_is_classified():
@@ -47,5 +47,5 @@ def test_a_dark_face_and_a_flat_one_are_each_enough(mean, deviation, reason):
 
 @pytest.mark.parametrize(("period_px", "reason"), [(12, None), (24, "too blurred")])
 def test_detail_is_measured_against_contrast(period_px, reason):
-    """Both slopes of an edge count, the falling one too: a quarter of the contrast is detail enough."""
+    """Both slopes of an edge count, the falling one too: 0.3 of the contrast is detail enough, half of that is not."""
     assert judged(grating(period_px)) == reason
