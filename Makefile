@@ -4,10 +4,10 @@ MODEL ?= edge_small
 RUN ?= runs/$(MODEL)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test train evaluate convert bench clip lint format lock clean
+.PHONY: help run test train evaluate convert bench bench-peers clip lint format lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/ready ## read the camera (or play the clip) and log expressions; SOURCE=… ARGS=…
 	@.venv/bin/edge-emotion run $(if $(SOURCE),--source "$(SOURCE)") $(ARGS)
@@ -33,8 +33,17 @@ convert: .venv-dev/ready ## make a verified int8 model of a training run; DATA=f
 	@$(if $(DATA),,$(error expected DATA=path of fer2013.csv or of a folder tree, found none))true
 	.venv-dev/bin/python -m convert "$(RUN)" --data "$(DATA)" --name $(notdir $(RUN)) $(ARGS)
 
-bench: .venv-dev/ready ## measure each step's speed
+bench: .venv-dev/ready .venv-tflite/ready ## measure each step, then every figure, for this machine
 	.venv-dev/bin/python -m pytest benchmarks
+	@if [ -x .venv-tflite/bin/pytest ]; then \
+	    EDGE_EMOTION_PEERS_PYTHON=.venv-dev/bin/python EDGE_EMOTION_INTERPRETER=tflite-runtime \
+	        .venv-tflite/bin/python -m pytest benchmarks/test_classify.py; \
+	fi
+	.venv-dev/bin/python -m benchmarks
+
+bench-peers: .venv-dev/ready .venv-peers/ready ## the same, with the usual Keras loop and the package fer
+	.venv-dev/bin/python -m pytest benchmarks
+	.venv-dev/bin/python -m benchmarks --peers
 
 clip: .venv/ready ## draw the clip that ships again
 	.venv/bin/python -m edge.scenes edge/assets/demo.mp4
@@ -52,7 +61,7 @@ lock: .venv-dev/ready ## write the lock files again, from pyproject.toml
 	PATH="$(CURDIR)/.venv-dev/bin:$$PATH" .ci/lock
 
 clean: ## remove the environments
-	rm -rf .venv .venv-dev .venv-tflite
+	rm -rf .venv .venv-dev .venv-tflite .venv-peers
 
 # The runtime alone. Where apt's picamera2 is, the environment sees it; the lock's numpy is apt's own version, so that
 # apt's stays in use (a newer one beside it breaks picamera2).
@@ -73,6 +82,15 @@ clean: ## remove the environments
 	else \
 	    mkdir -p .venv-tflite && touch $@; \
 	fi
+
+# The package fer and what it is measured with; the usual loop needs Keras.
+.venv-peers/ready: benchmarks/requirements.txt benchmarks/requirements-fer.txt
+	@$(call new_environment,.venv-peers,)
+	@for list in requirements requirements-fer; do \
+	    .venv-peers/bin/pip install --quiet --disable-pip-version-check --no-compile --no-deps --require-hashes \
+	        -r benchmarks/$$list.txt || exit 1; \
+	done
+	@touch $@
 
 define new_environment
 echo "making $(1) (once)…" && rm -rf $(1) && \

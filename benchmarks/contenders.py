@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.jobs import Job, Result
-from edge.config import Settings
+from edge.settings import Settings
 
 PEERS_PYTHON = Path(os.environ.get("EDGE_EMOTION_PEERS_PYTHON", ".venv-peers/bin/python"))
 """The environment that has Keras and fer; `make bench-peers` makes it."""

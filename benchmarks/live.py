@@ -7,7 +7,7 @@ from benchmarks.contenders import Contender
 from benchmarks.entrances import Entrance, entrances, first_found
 from benchmarks.jobs import Job, Result, score_job
 from benchmarks.match import Found
-from edge.config import Settings
+from edge.settings import Settings
 
 LATENCY_JOB = Job("three", live=True)
 IDLE_JOB = Job("empty", count=240, live=True)

@@ -13,11 +13,12 @@ import msgspec
 from benchmarks.film import Film, FilmSource, cost_of_source
 from benchmarks.jobs import Result
 from benchmarks.match import Found
-from edge.config import Settings
-from edge.pipeline import Meters, Pipeline
+from edge.meters import Meters
+from edge.pipeline import Pipeline
 from edge.records import Box
 from edge.run import build_steps
 from edge.runtime.worker import Worker
+from edge.settings import Settings
 from edge.sinks.jsonl import JsonLinesLog
 
 

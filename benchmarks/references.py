@@ -11,8 +11,8 @@ import cv2
 from benchmarks.entrances import Entrance, entrance_scene, entrances, first_found
 from benchmarks.jobs import Job
 from benchmarks.match import Found
-from edge.config import DetectSettings
 from edge.records import Box, Color, Gray
+from edge.settings import DetectSettings
 from edge.sources.opencv import luma
 
 

@@ -1,6 +1,6 @@
 """Simpler trackers to hold ours against in the crossing scene: the schedule's own settings, made plainer."""
 
-from edge.config import Settings, TrackSettings
+from edge.settings import Settings, TrackSettings
 
 SIMPLER: dict[str, Settings] = {
     "any overlap continues a track": Settings(track=TrackSettings(min_iou=0.05)),

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from edge.config import ScheduleSettings
+from edge.settings import ScheduleSettings
 from edge.vision.motion import MotionGate
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from benchmarks.film import draw
 from benchmarks.measure import run_film
-from edge.config import Settings
 from edge.scenes.catalogue import make_scene
+from edge.settings import Settings
 
 FRAMES = 60
 

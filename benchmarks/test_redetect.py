@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.config import Settings
+from edge.settings import Settings
 from edge.vision.follow import MARGIN, SIZES
 from edge.vision.redetect import Redetector
 

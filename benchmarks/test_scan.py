@@ -3,8 +3,8 @@
 import pytest
 
 from benchmarks.references import REFERENCES
-from edge.config import Settings
 from edge.run import build_steps
+from edge.settings import Settings
 
 
 @pytest.mark.parametrize("stills", [False, True], ids=["of a stream", "of a picture"])

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from edge.config import Settings
 from edge.run import build_steps
+from edge.settings import Settings
 
 
 def test_build_the_steps(benchmark):

@@ -5,10 +5,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.config import Settings
-from edge.pipeline import Meters, Pipeline
+from edge.meters import Meters
+from edge.pipeline import Pipeline
 from edge.records import Color, Observation, Reading
 from edge.run import build_steps
+from edge.settings import Settings
 from edge.sources.choose import DEMO_CLIP
 from edge.sources.video import VideoSource
 

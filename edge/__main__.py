@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from edge import __version__
-from edge.config import Settings, override, read_settings
+from edge.config import override, read_settings
 from edge.errors import EdgeError, OutputClosedError
 from edge.run import run
+from edge.settings import Settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

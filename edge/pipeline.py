@@ -17,20 +17,19 @@ searched as a whole, and nothing is carried from one to the next.
 
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from edge.board import Board
-from edge.config import Settings
 from edge.errors import CameraError, SourceError
 from edge.heat import HeatGuard
+from edge.meters import Meters
 from edge.records import Box, Frame, Observation, Reading, Track, TrackedFrame
 from edge.runtime.crew import JOIN_TIMEOUT_S, Crew
 from edge.runtime.handover import HandOver, Policy
 from edge.runtime.pace import Pace
-from edge.runtime.timings import StepTimes
+from edge.settings import Settings
 from edge.sinks.base import Sink
 from edge.sources.base import Source
 from edge.vision.detect import HaarDetector
@@ -41,24 +40,6 @@ SINK_CAPACITY = 256
 """Observations that may wait for a slow sink: some eight seconds at 30 a second."""
 
 CHECK_EVERY_S = 0.5
-
-
-@dataclass(slots=True)
-class Meters:
-    """What a run counts. Each step's times are written by its own thread.
-
-    latency: from a frame in memory to its readings. emotions: readings by name.
-    """
-
-    captured: int = 0
-    captured_at: float = 0.0
-    follow: StepTimes = field(default_factory=StepTimes)
-    scan: StepTimes = field(default_factory=StepTimes)
-    name: StepTimes = field(default_factory=StepTimes)
-    latency: StepTimes = field(default_factory=StepTimes)
-    emotions: Counter[str] = field(default_factory=Counter)
-    frames_with_face: int = 0
-    dropped: Callable[[], int] = lambda: 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,12 +59,18 @@ class Box:
 
     def iou(self, other: "Box") -> float:
         """Intersection over union with `other`, 0.0 (apart) to 1.0 (equal)."""
+        intersection = self._intersection(other)
+        return intersection / (self.area + other.area - intersection) if intersection else 0.0
+
+    def overlap(self, other: "Box") -> float:
+        """Share of the smaller box that the larger one covers, 0.0 (apart) to 1.0 (inside)."""
+        intersection = self._intersection(other)
+        return intersection / min(self.area, other.area) if intersection else 0.0
+
+    def _intersection(self, other: "Box") -> int:
         width = min(self.x + self.w, other.x + other.w) - max(self.x, other.x)
         height = min(self.y + self.h, other.y + other.h) - max(self.y, other.y)
-        if width <= 0 or height <= 0:
-            return 0.0
-        intersection = width * height
-        return intersection / (self.area + other.area - intersection)
+        return width * height if width > 0 and height > 0 else 0
 
     def expanded(self, factor: float, *, shift_y: float = 0.0) -> "Box":
         """The box scaled by `factor` about its middle, moved down by `shift_y` of its height. May leave the picture."""

@@ -9,10 +9,11 @@ from typing import TextIO
 
 import cv2
 
-from edge.config import LogSettings, Settings
 from edge.manifest import read_model
-from edge.pipeline import Meters, Pipeline, Steps
+from edge.meters import Meters
+from edge.pipeline import Pipeline, Steps
 from edge.runtime.keys import on_key
+from edge.settings import LogSettings, Settings
 from edge.sinks.base import Sink
 from edge.sinks.changes import Changes
 from edge.sinks.console import PlainLines

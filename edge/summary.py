@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from edge.pipeline import Meters
+from edge.meters import Meters
 from edge.runtime.timings import StepTimes
 from edge.sources.base import Source
 

@@ -16,14 +16,15 @@ from pathlib import Path
 
 import cv2
 
-from edge.config import LogSettings, ScheduleSettings, Settings
 from edge.manifest import read_model
-from edge.pipeline import Meters, Pipeline
+from edge.meters import Meters
+from edge.pipeline import Pipeline
 from edge.records import Frame, Gray, Observation
 from edge.run import SHIPPED_MODEL, build_steps, open_log
 from edge.scenes.catalogue import make_scene
 from edge.scenes.light import Light, changing
 from edge.scenes.render import Scene
+from edge.settings import LogSettings, ScheduleSettings, Settings
 from edge.vision.cascade import open_cascade
 from edge.vision.classify import EmotionClassifier
 from edge.vision.detect import HaarDetector, new_scanner
@@ -167,9 +168,7 @@ def count_steps(marks: Marks, settings: Settings) -> None:
     redetector = Redetector(settings.detect.cascade)
     if not redetector.look(gray, box, margin=MARGIN, sizes=SIZES):
         sys.exit("count: expected the face of the scene in its window, found none")
-    _repeat(
-        marks, "re-detection", 10, lambda: redetector.look(gray, box, margin=MARGIN, sizes=SIZES)
-    )
+    _repeat(marks, "re-detection", 10, lambda: redetector.look(gray, box, margin=MARGIN, sizes=SIZES))
 
     classifier = EmotionClassifier(*read_model(SHIPPED_MODEL), package=settings.model.interpreter)
     face = classifier.crop(gray, box)

@@ -46,7 +46,7 @@ def set_up() -> Path:
     Raises:
         SystemExit: it failed, and has said why.
     """
-    done = subprocess.run([HERE / "setup"], stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603  # our own
+    done = subprocess.run([HERE / "setup"], stdout=subprocess.PIPE, text=True, check=False)  # our own
     lines = done.stdout.splitlines()
     sys.stderr.writelines(f"{line}\n" for line in lines[:-1])
     if done.returncode != 0:
@@ -74,7 +74,7 @@ def count(cpu_name: str, cache: Path, *, pictures: Path | None = None) -> Counts
         emulator = ["qemu-aarch64", "-cpu", cpu.qemu, "-L", root, "-plugin", f"{cache / 'plugin.so'},out={marks}"]
         command = [*emulator, root / "usr/bin/python3", HERE / "count.py", said, *([pictures] if pictures else [])]
         try:
-            subprocess.run(command, env=environment, check=True, timeout=LIMIT_S)  # noqa: S603  # put together here
+            subprocess.run(command, env=environment, check=True, timeout=LIMIT_S)  # put together here
             return _read(marks.read_text(encoding="ascii"), json.loads(said.read_text(encoding="utf-8")))
         except (subprocess.SubprocessError, OSError) as error:
             raise SystemExit(f"report: the count on {cpu_name} failed: {error}") from error
@@ -161,7 +161,7 @@ def _table(head: list[str], rows: list[list[str]]) -> list[str]:
 
 
 def _first_line(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=HERE)  # noqa: S603  # ours
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=HERE)  # ours
     return (done.stdout.splitlines() or ["unknown"])[0]
 
 

@@ -25,7 +25,7 @@ class _Brush:
 
     @property
     def unit(self) -> float:
-        return self.wall.shape[0] / 100
+        return float(self.wall.shape[0]) / 100
 
     def between(self, low: float, high: float) -> float:
         return float(self.random.uniform(low, high))

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
+from edge.errors import SinkError
 from edge.records import Observation
 
 LINE_S = 1.0
@@ -48,7 +49,12 @@ class PlainLines:
             f"face {reading.track_id} {reading.emotion} {reading.confidence:.0%}" for reading in observation.readings
         )
         line = f"frame {observation.frame_index}  {self._rate():.1f} frames/s  {faces or 'no face'}"
-        print(line, file=self._stream, flush=True)  # this sink is the command line's output
+        try:
+            print(line, file=self._stream, flush=True)
+        except BrokenPipeError:
+            raise  # the reader has ended, as in `| head`: the command line knows what to do
+        except OSError as error:
+            raise SinkError(f"the console's lines cannot be written: {error.strerror}: free some space") from error
 
     def close(self) -> None:
         """Nothing is left to write."""

@@ -3,9 +3,9 @@
 import logging
 from pathlib import Path
 
-from edge.config import SourceSettings
 from edge.errors import CameraError, MediaError
 from edge.scenes.catalogue import make_scene
+from edge.settings import SourceSettings
 from edge.sources.base import Source
 from edge.sources.picamera import PiCameraSource
 from edge.sources.picamera_api import has_pi_camera

@@ -9,9 +9,9 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.config import SourceSettings
 from edge.errors import CameraError
 from edge.records import Frame, Gray
+from edge.settings import SourceSettings
 from edge.sources.opencv import read_only
 from edge.sources.picamera_api import PiCamera, explain, full_range, open_pi_camera
 

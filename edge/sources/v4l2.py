@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.config import SourceSettings
 from edge.errors import CameraError
 from edge.records import Color, Frame, Gray
+from edge.settings import SourceSettings
 from edge.sources.opencv import luma, quiet_opencv, read_only
 from edge.sources.v4l2_devices import check_camera, describe_holder
 

@@ -4,8 +4,8 @@ import cv2
 import msgspec
 import numpy as np
 
-from edge.config import DetectSettings, ScanSettings
 from edge.records import Box, Detection, Gray
+from edge.settings import DetectSettings, ScanSettings
 from edge.vision.cascade import open_cascade
 
 

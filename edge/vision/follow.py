@@ -9,8 +9,8 @@ moves where no face is known, and never while nothing moves.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge.config import ScheduleSettings
 from edge.records import Box, Detection, Gray, Track
+from edge.settings import ScheduleSettings
 from edge.vision.carry import find_likeness, likeness
 from edge.vision.motion import MotionGate
 from edge.vision.redetect import NEW_NEIGHBORS, Redetector
@@ -28,7 +28,10 @@ SIZES_MISSED = (0.75, 1.35)
 """Limits of a face's size, as multiples of what it was: from frame to frame, and after it was missed."""
 
 SAME_FACE_IOU = 0.3
-"""Two boxes that overlap this much are one face."""
+"""Two boxes of known faces that overlap this much are one face."""
+
+INSIDE_FACE = 0.4
+"""A new box of which this share lies in a known face is no face of its own: cascades see small faces in large ones."""
 
 REGION_MARGIN_PX = 48
 """A scan's region reaches this far beyond what has changed: of a face that turns up only the middle may have."""
@@ -114,11 +117,16 @@ class FaceFollower:
         return longest if longest is not None and longest.carried >= self._settings.carry_frames else None
 
     def _carry(self, gray: Gray, face: Face, position_s: float) -> list[Box]:
-        """Where the face is by its likeness; empty where it has none, or does not look like it any more."""
-        if face.template is None or face.missed:
+        """Where the face is by its likeness; empty where it has none, or does not look like it any more.
+
+        A face that touches another is left to the cascade: half covered it still looks like itself.
+        """
+        expected = face.predicted(position_s)
+        others = (other.predicted(position_s) for other in self._tracker.faces if other is not face)
+        if face.template is None or face.missed or any(expected.iou(other) > 0 for other in others):
             return []
         face.carried += 1
-        box = find_likeness(gray, face.template, face.predicted(position_s), margin=MARGIN)
+        box = find_likeness(gray, face.template, expected, margin=MARGIN)
         return [] if box is None else [box]
 
     def _look_for(self, gray: Gray, face: Face, position_s: float) -> list[Box]:
@@ -149,8 +157,8 @@ class FaceFollower:
             boxes = self._redetector.look(
                 gray, detection.box, margin=MARGIN_CARRIED, sizes=SIZES_MISSED, neighbors=NEW_NEIGHBORS
             )
-            box = _first_new(boxes, [*detections, *fresh])
-            if box is not None:
+            box = boxes[0] if boxes else None
+            if box is not None and all(box.overlap(known.box) < INSIDE_FACE for known in [*detections, *fresh]):
                 velocity = _velocity(detection.box, box, position_s - scanned.position_s)
                 fresh.append(Detection(box, detection.weight, looks=2, velocity=velocity))
         self._fruitless = 0 if fresh else self._fruitless + 1

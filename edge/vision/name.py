@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge.config import NameSettings
 from edge.records import Box, Gray, Track
+from edge.settings import NameSettings
 from edge.vision.classify import EmotionClassifier
 from edge.vision.quality import Unclear, why_unclear
 from edge.vision.smooth import Smoothed, Smoother

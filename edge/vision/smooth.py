@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.config import SmoothSettings
 from edge.labels import UNCERTAIN
 from edge.records import EmotionScores
+from edge.settings import SmoothSettings
 
 
 @dataclass(slots=True, eq=False)

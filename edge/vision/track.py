@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from edge.config import TrackSettings
 from edge.records import Box, Detection, Gray, Track
+from edge.settings import TrackSettings
 
 VELOCITY_WEIGHT = 0.5
 """How much the newest step counts in a face's velocity: enough to turn with it, not enough to follow a box's jitter."""

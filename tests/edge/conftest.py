@@ -6,9 +6,9 @@ from pathlib import Path
 import cv2
 import pytest
 
-from edge.config import DetectSettings
 from edge.manifest import read_model
 from edge.run import SHIPPED_MODEL
+from edge.settings import DetectSettings
 from edge.sources.opencv import quiet_opencv
 from edge.vision.classify import EmotionClassifier
 from edge.vision.detect import HaarDetector

@@ -3,8 +3,9 @@
 import msgspec
 import pytest
 
-from edge.config import PROFILES, Settings, SourceSettings, override, read_settings
+from edge.config import override, read_settings
 from edge.errors import ConfigError
+from edge.settings import PROFILES, Settings, SourceSettings
 
 RANGES = [
     ("source", "width", 64, 4096),

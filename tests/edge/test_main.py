@@ -8,9 +8,10 @@ import sys
 import pytest
 
 from edge import __main__ as command_line
-from edge.config import Settings, read_settings
+from edge.config import read_settings
 from edge.errors import CameraError, ConfigError, ModelError, OutputClosedError, SinkError, StuckError
 from edge.run import SHIPPED_MODEL
+from edge.settings import Settings
 
 EVERY_SECTION = """
 profile = "low-power"

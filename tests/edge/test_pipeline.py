@@ -7,12 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge.config import ModelSettings, ScheduleSettings, Settings, SourceSettings, TrackSettings
 from edge.errors import CameraError, ModelError, StuckError
-from edge.pipeline import Meters, Pipeline
+from edge.meters import Meters
+from edge.pipeline import Pipeline
 from edge.records import Frame
 from edge.run import build_steps
 from edge.scenes.catalogue import make_scene
+from edge.settings import ModelSettings, ScheduleSettings, Settings, SourceSettings, TrackSettings
 from edge.sources.scene import SceneSource
 from edge.sources.video import VideoSource
 from edge.vision.follow import FaceFollower, Followed

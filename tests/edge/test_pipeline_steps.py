@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from edge import pipeline as pipeline_module
-from edge.config import ScheduleSettings, Settings, SourceSettings
 from edge.errors import CameraError, MediaError, StuckError
-from edge.pipeline import Meters, Pipeline, Steps
+from edge.meters import Meters
+from edge.pipeline import Pipeline, Steps
 from edge.records import Box, Frame, Track
+from edge.settings import ScheduleSettings, Settings, SourceSettings
 from edge.vision.follow import Followed
 from edge.vision.name import Named
 from edge.vision.smooth import Smoothed

@@ -21,6 +21,16 @@ def test_iou(other, iou):
     assert other.iou(Box(0, 0, 10, 10)) == pytest.approx(iou)
 
 
+@pytest.mark.parametrize(
+    ("other", "overlap"),
+    [(Box(2, 2, 4, 4), 1.0), (Box(5, 0, 10, 10), 0.5), (Box(8, 0, 4, 4), 0.5), (Box(10, 0, 4, 4), 0)],
+)
+def test_overlap(other, overlap):
+    """Share of the smaller box that is covered: inside, half beside, apart."""
+    assert Box(0, 0, 10, 10).overlap(other) == pytest.approx(overlap)
+    assert other.overlap(Box(0, 0, 10, 10)) == pytest.approx(overlap)
+
+
 def test_expanded_keeps_the_middle():
     """Twice the size about the same middle; then half the height down."""
     assert Box(10, 10, 20, 40).expanded(2.0) == Box(0, -10, 40, 80)

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from edge import run as run_module
-from edge.config import DetectSettings, LogSettings, ModelSettings, Settings
 from edge.errors import CameraError, ModelError
 from edge.records import Box, Observation, Reading
 from edge.run import build_steps, open_log, run
 from edge.scenes.catalogue import make_scene
+from edge.settings import DetectSettings, LogSettings, ModelSettings, Settings
 from edge.sinks.console import PlainLines
 from edge.sinks.jsonl import JsonLinesLog
 from edge.sources.scene import SceneSource

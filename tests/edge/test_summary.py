@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.pipeline import Meters
+from edge.meters import Meters
 from edge.summary import summarize
 
 LOG = Path("readings.jsonl")

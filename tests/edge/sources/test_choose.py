@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from fake_picamera2 import FakeRig
 
-from edge.config import SourceSettings
 from edge.errors import CameraError, ConfigError, MediaError
+from edge.settings import SourceSettings
 from edge.sources import choose
 from edge.sources.choose import DEMO_CLIP, open_source
 from edge.sources.picamera import PiCameraSource

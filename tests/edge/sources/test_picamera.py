@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from fake_picamera2 import expected_luma
 
-from edge.config import SourceSettings
 from edge.errors import CameraError
+from edge.settings import SourceSettings
 from edge.sources.picamera import PiCameraSource
 
 SETTINGS = SourceSettings(width=64, height=48, fps=20.0)

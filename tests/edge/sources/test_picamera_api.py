@@ -5,8 +5,8 @@ import sys
 import pytest
 from fake_picamera2 import RIBBON, USB
 
-from edge.config import SourceSettings
 from edge.errors import CameraError
+from edge.settings import SourceSettings
 from edge.sources.picamera import PiCameraSource
 from edge.sources.picamera_api import has_pi_camera
 

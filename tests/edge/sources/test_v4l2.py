@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.config import SourceSettings
 from edge.errors import CameraError
+from edge.settings import SourceSettings
 from edge.sources.v4l2 import V4l2Source, split_picture
 
 PATIENT = SourceSettings()

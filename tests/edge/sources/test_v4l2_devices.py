@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import SourceSettings
 from edge.errors import CameraError
+from edge.settings import SourceSettings
 from edge.sources.v4l2 import V4l2Source
 from edge.sources.v4l2_devices import check_camera, describe_holder, find_cameras, parse_capability
 

@@ -51,6 +51,11 @@ def test_a_face_beyond_the_edge_has_no_likeness():
     assert likeness(gray, Box(600, 100, 80, 80)) is None
 
 
+def test_a_flat_face_has_no_likeness():
+    """In the dark all looks like all: the cascade decides."""
+    assert likeness(np.full((480, 640), 20, np.uint8), Box(100, 100, 80, 80)) is None
+
+
 @pytest.mark.parametrize("near", [Box(-60, 100, 80, 80), Box(1000, 1000, 80, 80), Box(620, 470, 80, 80)])
 def test_a_face_that_leaves_the_picture_is_left_to_the_cascade(near):
     """Where too little of the window is left, nothing is guessed, and nothing breaks."""

@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.config import DetectSettings
 from edge.errors import ConfigError
 from edge.scenes.catalogue import make_scene
+from edge.settings import DetectSettings
 from edge.sources.opencv import luma
 from edge.vision.cascade import find_cascade
 from edge.vision.detect import HaarDetector

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from edge.config import DetectSettings
 from edge.records import Box
 from edge.scenes.catalogue import make_scene
+from edge.settings import DetectSettings
 from edge.sources.opencv import luma
 from edge.vision.detect import HaarDetector
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from edge.config import DetectSettings, ScanSettings, ScheduleSettings, TrackSettings
 from edge.records import Box
 from edge.scenes.catalogue import make_scene
+from edge.settings import DetectSettings, ScanSettings, ScheduleSettings, TrackSettings
 from edge.sources.opencv import luma
 from edge.vision.detect import HaarDetector, new_scanner
 from edge.vision.follow import FaceFollower, Scanned

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from edge.config import ScheduleSettings, TrackSettings
 from edge.records import Box, Detection
+from edge.settings import ScheduleSettings, TrackSettings
 from edge.vision import follow
 from edge.vision.follow import FaceFollower, Scanned
 from edge.vision.motion import MotionGate
@@ -112,7 +112,7 @@ def test_a_scanned_box_that_leads_to_a_known_face_is_no_new_one():
 
 def test_of_two_windows_that_show_one_face_the_surer_one_counts():
     """That of the face that was there a frame ago; the other's is wider, and its face was missed."""
-    follower = known(FACE, FACE.moved(35, 0))
+    follower = known(FACE, FACE.moved(50, 0))
     follower.see(FACE.moved(42, 0))
     follower.faces.wide_px = 5
     followed = follower.see(FACE.moved(38, 0))

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.config import NameSettings, SmoothSettings
 from edge.records import Box, EmotionScores, Track
+from edge.settings import NameSettings, SmoothSettings
 from edge.vision.name import FaceNamer
 from edge.vision.smooth import Smoother
 

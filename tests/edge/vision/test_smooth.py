@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from edge.config import SmoothSettings
 from edge.records import EmotionScores
+from edge.settings import SmoothSettings
 from edge.vision.smooth import Smoother
 
 LABELS = ("happy", "sad", "neutral")

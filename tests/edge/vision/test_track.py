@@ -1,7 +1,7 @@
 """Faces keep their ids while they are in sight, and lose them when they have left."""
 
-from edge.config import TrackSettings
 from edge.records import Box, Detection
+from edge.settings import TrackSettings
 from edge.vision.track import Tracker
 
 SETTINGS = TrackSettings(min_iou=0.3, min_hits=2, max_missed_s=0.5)
