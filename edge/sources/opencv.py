@@ -21,8 +21,9 @@ def quiet_opencv() -> None:
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg's AV_LOG_QUIET
     if "OPENCV_LOG_LEVEL" not in os.environ:
         # OpenCV up to 4.11 has the function at the top, newer ones have it in `utils.logging`.
-        set_log_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel
-        set_log_level(0)  # LOG_LEVEL_SILENT
+        home = cv2 if hasattr(cv2, "setLogLevel") else getattr(cv2.utils, "logging", None)
+        if home is not None:
+            home.setLogLevel(0)  # LOG_LEVEL_SILENT
 
 
 def read_only(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -40,7 +40,7 @@ class Story:
         return set().union(*(set(tracks) for tracks in self.tracks))
 
 
-def follow(scene, *, scan_takes=1, schedule=SCHEDULE, redetector=None):
+def follow(scene, *, scan_takes=1, schedule=SCHEDULE, redetector=None, each_frame=lambda: None):
     """Play a scene; what a scan finds is known `scan_takes` frames later."""
     follower = FaceFollower(
         MotionGate(threshold=schedule.motion_threshold, min_share=schedule.motion_share),
@@ -68,6 +68,7 @@ def follow(scene, *, scan_takes=1, schedule=SCHEDULE, redetector=None):
         )
         story.present.append({track.track_id for track in followed.tracks})
         story.truth.append(boxes)
+        each_frame()
     return story
 
 
@@ -223,6 +224,21 @@ def test_between_two_looks_of_the_cascade_a_face_is_carried(carry_frames, share)
     story = follow(scene, schedule=ScheduleSettings(carry_frames=carry_frames), redetector=redetector)
     assert redetector.looks == pytest.approx(share * scene.frame_count, rel=0.15)
     assert story.recall() > 0.98
+
+
+def test_faces_that_touch_are_left_to_the_cascade():
+    """A face that another one covers still looks like itself: carried by its likeness it would be followed as a ghost."""
+    redetector = CountingRedetector(DETECT.cascade)
+    scene, looks = make_scene("crossing"), []
+
+    story = follow(scene, redetector=redetector, each_frame=lambda: looks.append(redetector.looks))
+    touching = [
+        index
+        for index in range(1, scene.frame_count)
+        if len(found := list(story.tracks[index - 1].values())) == 2 and found[0].iou(found[1]) > 0
+    ]
+    assert touching
+    assert all(looks[index] - looks[index - 1] >= 2 for index in touching)
 
 
 def test_of_many_faces_the_cascade_looks_at_one_a_frame():

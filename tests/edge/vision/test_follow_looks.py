@@ -110,6 +110,14 @@ def test_a_scanned_box_that_leads_to_a_known_face_is_no_new_one():
     assert boxes_of(followed) == [FACE]
 
 
+def test_a_small_box_inside_a_known_face_is_no_new_one():
+    """Cascades see small faces in large ones; it would be followed as a ghost."""
+    follower = known(FACE)
+    inside = Box(FACE.x + 2, FACE.y + 18, 20, 20)
+    followed = follower.see(FACE, inside, scanned=[inside])
+    assert boxes_of(followed) == [FACE]
+
+
 def test_of_two_windows_that_show_one_face_the_surer_one_counts():
     """That of the face that was there a frame ago; the other's is wider, and its face was missed."""
     follower = known(FACE, FACE.moved(50, 0))
