@@ -31,7 +31,7 @@ evaluate: .venv-dev/ready ## measure a model; DATA=fer2013.csv MODEL=models/edge
 
 convert: .venv-dev/ready ## make a verified int8 model of a training run; DATA=fer2013.csv RUN=runs/edge_small
 	@$(if $(DATA),,$(error expected DATA=path of fer2013.csv or of a folder tree, found none))true
-	.venv-dev/bin/python -m convert "$(RUN)" --data "$(DATA)" --name $(notdir $(RUN)) $(ARGS)
+	.venv-dev/bin/python -m convert "$(RUN)" --data "$(DATA)" --name $(basename $(notdir $(RUN))) $(ARGS)
 
 bench: .venv-dev/ready .venv-tflite/ready ## measure each step, then every figure, for this machine
 	.venv-dev/bin/python -m pytest benchmarks

@@ -227,7 +227,7 @@ def test_between_two_looks_of_the_cascade_a_face_is_carried(carry_frames, share)
 
 
 def test_faces_that_touch_are_left_to_the_cascade():
-    """A face that another one covers still looks like itself: carried by its likeness it would be followed as a ghost."""
+    """A face that another one covers still looks like itself: its likeness would carry it on as a ghost."""
     redetector = CountingRedetector(DETECT.cascade)
     scene, looks = make_scene("crossing"), []
 
