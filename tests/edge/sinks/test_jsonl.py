@@ -1,5 +1,6 @@
 """The log file is appended to, written whole, and its faults are named."""
 
+import contextlib
 import errno
 import json
 import os
@@ -28,12 +29,15 @@ def clock(monkeypatch):
     return seconds
 
 
-@pytest.fixture
-def largest_file():
-    """Limit how large a file may become, bytes; no limit again after the test."""
+@contextlib.contextmanager
+def largest_file(size):
+    """Limit how large a file may become, bytes; only in the block, since the tests' own report may go to a file, too."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def lines_of(path):
@@ -117,10 +121,9 @@ def test_lines_reach_the_disk_once_a_second(tmp_path, clock):
     assert [line["frame"] for line in lines_of(path)] == list(range(6))
 
 
-def test_a_write_that_takes_only_a_part_is_gone_on_with(tmp_path, largest_file):
+def test_a_write_that_takes_only_a_part_is_gone_on_with(tmp_path):
     """The system may take less than it was given: the rest is tried again, so that a full disk is noticed."""
     log = JsonLinesLog(tmp_path / "log.jsonl", changes=None, say_none=False)
     log.write(observation(0))
-    largest_file(10)
-    with pytest.raises(SinkError, match=os.strerror(errno.EFBIG)):
+    with largest_file(10), pytest.raises(SinkError, match=os.strerror(errno.EFBIG)):
         log.close()
