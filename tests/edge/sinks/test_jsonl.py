@@ -31,7 +31,7 @@ def clock(monkeypatch):
 
 @contextlib.contextmanager
 def largest_file(size):
-    """Limit how large a file may become, bytes; only in the block, since the tests' own report may go to a file, too."""
+    """Limit how large a file may become, bytes. Only in the block: the report of the tests may go to a file, too."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
