@@ -70,8 +70,8 @@ class ScheduleSettings(Section, frozen=True):
 
     scan_interval_s: while something changes, the picture is scanned for new faces this often, s.
     motion_scan_gap_s: when something moves where no face is known, the next scan may come this soon, s.
-    carry_frames: after the cascade has found a known face, it is carried by what it looks like for at least so many
-        frames before the cascade looks again, at one of the faces a frame; 0 has it look at all in every frame.
+    carry_frames: known faces are carried by what they look like; after so many frames the cascade looks at one of them,
+        the longest carried, and at any that does not look the same; 0 has it look at all in every frame.
     motion_threshold: change of luma that counts as motion, 1 to 255; raise it for a noisy camera.
     motion_share: share of the picture that must change to count as motion, 0 to 1.
     max_fps: a camera is read no faster than this, frames a second; 0 is as fast as it gives them.

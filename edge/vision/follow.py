@@ -76,6 +76,7 @@ class FaceFollower:
         self._scan_s: float | None = None
         self._scanning = False
         self._fruitless = 0
+        self._since_turn = 0
         self._active_s: float | None = None
 
     def update(self, gray: Gray, *, position_s: float, scanned: Scanned | None, strain: int = 0) -> Followed:
@@ -111,10 +112,17 @@ class FaceFollower:
         return detections
 
     def _whose_turn(self) -> Face | None:
-        """The face that the cascade looks for in this frame though its likeness may still fit: one of many a frame."""
+        """The face that the cascade looks for in this frame though its likeness may still fit.
+
+        However many there are, one is looked for every few frames: that which has been carried longest.
+        """
+        self._since_turn += 1
         waiting = [face for face in self._tracker.faces if face.template is not None and not face.missed]
         longest = max(waiting, key=lambda face: face.carried, default=None)
-        return longest if longest is not None and longest.carried >= self._settings.carry_frames else None
+        if longest is None or min(longest.carried, self._since_turn - 1) < self._settings.carry_frames:
+            return None
+        self._since_turn = 0
+        return longest
 
     def _carry(self, gray: Gray, face: Face, position_s: float) -> list[Box]:
         """Where the face is by its likeness; empty where it has none, or does not look like it any more.

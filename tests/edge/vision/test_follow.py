@@ -241,12 +241,12 @@ def test_faces_that_touch_are_left_to_the_cascade():
     assert all(looks[index] - looks[index - 1] >= 2 for index in touching)
 
 
-def test_of_many_faces_the_cascade_looks_at_one_a_frame():
+def test_of_many_faces_the_cascade_looks_at_one_every_third_frame():
     """Five faces cost hardly more looks than one, and each is looked at in its turn: all are still followed."""
     redetector = CountingRedetector(DETECT.cascade)
     scene = make_scene("five", duration_s=4)
     story = follow(scene, redetector=redetector)
-    assert redetector.looks < 1.3 * scene.frame_count
+    assert 0.3 * scene.frame_count < redetector.looks < 0.45 * scene.frame_count
     assert story.recall() > 0.98
 
 
