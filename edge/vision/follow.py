@@ -1,9 +1,9 @@
 """Decides for each frame where to look for faces: the schedule of the detector.
 
 Known faces are looked for in small windows around where they are expected: by the cascade every few frames and when in
-doubt, by what they looked like in between. The whole picture, or the part of it that
-has changed, is scanned only now and then: on start, at an interval while something changes, at once when something
-moves where no face is known, and never while nothing moves.
+doubt, by what they looked like in between. The whole picture, or the part of it that has changed, is scanned only now
+and then: on start, at an interval while something changes, at once when something moves where no face is known, and
+never while nothing moves.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from edge.vision.track import Face, Tracker
 MARGIN = 0.2
 MARGIN_MISSED = 0.25
 MARGIN_MOST = 1.0
-MARGIN_CARRIED = 0.7
+MARGIN_SCANNED = 0.7
 """A window's margin as a share of the face: at rest, more for each frame in which it was missed, at the most; and for
 a face that a scan has found some frames ago."""
 
@@ -163,7 +163,7 @@ class FaceFollower:
             if _known(detection.box, detections):
                 continue
             boxes = self._redetector.look(
-                gray, detection.box, margin=MARGIN_CARRIED, sizes=SIZES_MISSED, neighbors=NEW_NEIGHBORS
+                gray, detection.box, margin=MARGIN_SCANNED, sizes=SIZES_MISSED, neighbors=NEW_NEIGHBORS
             )
             box = boxes[0] if boxes else None
             if box is not None and all(box.overlap(known.box) < INSIDE_FACE for known in [*detections, *fresh]):
