@@ -16,14 +16,14 @@ class Augmentation:
     """
 
     flip: float = 0.5
-    rotation_deg: float = 12.0
-    zoom: tuple[float, float] = (0.88, 1.15)
-    shift: float = 0.08
-    gamma: tuple[float, float] = (0.7, 1.5)
-    contrast: tuple[float, float] = (0.7, 1.3)
-    brightness: float = 0.1
+    rotation_deg: float = 15.0
+    zoom: tuple[float, float] = (0.85, 1.2)
+    shift: float = 0.1
+    gamma: tuple[float, float] = (0.6, 1.7)
+    contrast: tuple[float, float] = (0.6, 1.4)
+    brightness: float = 0.15
     soften: float = 0.15
-    erase: float = 0.2
+    erase: float = 0.3
     erase_side: tuple[float, float] = (0.1, 0.35)
 
 

@@ -21,11 +21,11 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     data: str
     votes_share: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.0
     epochs: Annotated[int, Meta(ge=1)] = 60
-    batch_size: Annotated[int, Meta(ge=1)] = 64
-    learning_rate: Annotated[float, Meta(gt=0.0)] = 0.05
+    batch_size: Annotated[int, Meta(ge=1)] = 128
+    learning_rate: Annotated[float, Meta(gt=0.0)] = 0.1
     warmup_epochs: Annotated[int, Meta(ge=0)] = 2
     momentum: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.9
-    weight_decay: Annotated[float, Meta(ge=0.0)] = 3e-4
+    weight_decay: Annotated[float, Meta(ge=0.0)] = 5e-4
     label_smoothing: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.1
     seed: Annotated[int, Meta(ge=0)] = 0
 

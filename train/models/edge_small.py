@@ -11,7 +11,7 @@ STAGES = ((24, 1), (48, 2), (96, 2))
 """(channels, stride of the first block) of each stage; the stem has halved 48 x 48 to 24 x 24 by then."""
 
 BLOCKS = 2
-DROPOUT = 0.2
+DROPOUT = 0.3
 
 
 def build(classes: int) -> keras.Model:
