@@ -3,18 +3,16 @@
 import argparse
 import logging
 import sys
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
-from edge.errors import EdgeError
+from train.command import run_command
 from train.options import option_error
 
 OPTIONS = {"framing.scale": "framing_scale", "framing.shift_y": "framing_shift"}
 """Setting to option, where their names differ."""
-
-INTERRUPTED = 130
-"""What a shell reports for a command stopped by Ctrl-C."""
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -56,17 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit code (see `edge.errors`)."""
     options = parse_arguments(arguments)
     logging.basicConfig(level=logging.DEBUG if options.debug else logging.INFO, format="%(message)s")
-    try:
-        run(options)
-    except EdgeError as error:
-        if options.debug:
-            raise
-        print(f"convert: {error}", file=sys.stderr)  # noqa: T201  # the command's answer
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("convert: stopped; what was published before stands as it was", file=sys.stderr)  # noqa: T201  # same
-        return INTERRUPTED
-    return 0
+    stopped = "stopped; what was published before stands as it was"
+    return run_command("convert", partial(run, options), stopped=stopped, debug=options.debug)
 
 
 if __name__ == "__main__":

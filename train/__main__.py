@@ -3,13 +3,15 @@
 import argparse
 import logging
 import sys
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
-from edge.errors import ConfigError, EdgeError
+from edge.errors import ConfigError
 from edge.labels import CLASS_SETS
 from train.augment import Augmentation
+from train.command import run_command
 from train.dataset import read_dataset
 from train.fit import fit
 from train.models import model_names
@@ -79,17 +81,7 @@ def main() -> int:
     """Run the command; returns the exit code (see `edge.errors`)."""
     options = parse_arguments()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        train(options)
-    except EdgeError as error:
-        if options.debug:
-            raise
-        print(f"train: {error}", file=sys.stderr)  # noqa: T201  # the command's answer
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("train: stopped; go on with --resume", file=sys.stderr)  # noqa: T201  # the command's answer
-        return 130
-    return 0
+    return run_command("train", partial(train, options), stopped="stopped; go on with --resume", debug=options.debug)
 
 
 if __name__ == "__main__":

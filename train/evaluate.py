@@ -3,6 +3,7 @@
 import argparse
 import logging
 import sys
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -10,7 +11,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.errors import ConfigError, EdgeError
+from edge.errors import ConfigError
+from train.command import run_command
 from train.dataset import read_dataset
 from train.faces import FaceData, Split, unseen
 from train.metrics import Figures, measure
@@ -122,27 +124,22 @@ def write_report(result: Report, path: Path) -> None:
         ) from error
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns the exit code (see `edge.errors`)."""
-    options = parse_arguments(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        result = report(options)
-        if options.json:
-            write_report(result, options.json)
-    except EdgeError as error:
-        if options.debug:
-            raise
-        print(f"evaluate: {error}", file=sys.stderr)  # noqa: T201  # the command's answer
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("evaluate: stopped", file=sys.stderr)  # noqa: T201  # the command's answer
-        return 130
+def evaluate_model(options: argparse.Namespace) -> None:
+    """Do what the command line asks for."""
+    result = report(options)
+    if options.json:
+        write_report(result, options.json)
     lines = evaluation_lines(result.evaluation)
     if result.photos:
         lines += ["", *photo_lines(result.photos)]
     print("\n".join(lines))  # noqa: T201  # the command's answer
-    return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns the exit code (see `edge.errors`)."""
+    options = parse_arguments(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    return run_command("evaluate", partial(evaluate_model, options), stopped="stopped", debug=options.debug)
 
 
 if __name__ == "__main__":

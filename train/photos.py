@@ -8,9 +8,10 @@ from pathlib import Path, PurePath
 import msgspec
 import numpy as np
 
-from edge.errors import EdgeError, MediaError
+from edge.errors import MediaError
 from edge.labels import EMOTIONS
 from edge.sources.pictures import find_pictures
+from train.command import run_command
 
 FEWEST = 20
 """Photographs a class needs to count in the balanced accuracy; with fewer its recall is mostly chance."""
@@ -147,15 +148,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, help="the photographs: FOLDER/<emotion>/<file>")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     options = parser.parse_args(arguments)
-    try:
-        figures = compare_photos(options.log, options.folder)
-    except EdgeError as error:
-        if options.debug:
-            raise
-        print(f"photos: {error}", file=sys.stderr)  # noqa: T201  # the command's answer
-        return error.exit_code
-    print("\n".join(photo_lines(figures)))  # noqa: T201  # the command's answer
-    return 0
+
+    def body() -> None:
+        print("\n".join(photo_lines(compare_photos(options.log, options.folder))))  # noqa: T201  # the command's answer
+
+    return run_command("photos", body, stopped="stopped", debug=options.debug)
 
 
 if __name__ == "__main__":
