@@ -29,7 +29,7 @@ def test_a_model_maps_faces_to_probabilities(name, classes):
 
 def test_an_unknown_model_is_answered_with_the_known_ones():
     """The message lists what can be chosen."""
-    with pytest.raises(ConfigError, match="unknown model 'resnet': expected one of cnn, edge_small"):
+    with pytest.raises(ConfigError, match="unknown model 'resnet': expected one of cnn, edge_accurate, edge_small"):
         build_model("resnet", classes=7)
 
 
