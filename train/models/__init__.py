@@ -56,7 +56,7 @@ def _find_build(name: str, file: str) -> "Callable[..., keras.Model]":
         module = importlib.import_module(f"{__name__}.{name}")
     except Exception as error:  # whatever a user's file may do
         raise _broken(file, "a file that can be imported", error) from error
-    build: "Callable[..., keras.Model] | None" = getattr(module, "build", None)
+    build: Callable[..., keras.Model] | None = getattr(module, "build", None)
     if not callable(build):
         raise ConfigError(f"{file}: expected a function build(classes), found none: see train/models/cnn.py")
     return build
