@@ -7,7 +7,8 @@ import msgspec
 
 from convert.quantize import versions
 from convert.verify import Comparison, Ends
-from edge.manifest import Accuracy, Framing, InputSpec, Manifest, sha256_of
+from edge.labels import CLASS_SETS
+from edge.manifest import Framing, InputSpec, Manifest, SplitFigures, sha256_of
 from train.checkpoint import Checkpoint
 from train.faces import FACE_PX, FaceData
 
@@ -20,7 +21,9 @@ def draft_manifest(
     """Describe a model whose accuracy is not measured yet: enough for the runtime to open it."""
     return Manifest(
         name=name,
+        precision="int8",
         labels=checkpoint.labels,
+        class_set=class_set(checkpoint.labels),
         input=InputSpec(size=FACE_PX, value_range=(0.0, 1.0)),
         framing=framing,
         input_tensor=ends.input,
@@ -30,13 +33,12 @@ def draft_manifest(
         parameters=int(checkpoint.model.count_params()),
         trained_on=_training(checkpoint, data),
         calibration=calibration,
-        accuracy=(),
         created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         versions=versions(),
     )
 
 
-def with_accuracy(manifest: Manifest, comparisons: Sequence[Comparison]) -> Manifest:
+def with_figures(manifest: Manifest, comparisons: Sequence[Comparison]) -> Manifest:
     """Return the manifest with two rows for each split: all its faces, and those not in the training split."""
     rows = []
     for comparison in comparisons:
@@ -45,19 +47,27 @@ def with_accuracy(manifest: Manifest, comparisons: Sequence[Comparison]) -> Mani
         if checkpoint.unseen and int8.unseen and comparison.agreement_unseen is not None:
             sets.append((f"{int8.split}, {UNSEEN}", checkpoint.unseen, int8.unseen, comparison.agreement_unseen))
         rows += [
-            Accuracy(
+            SplitFigures(
                 dataset=int8.dataset,
                 split=split,
                 classes=len(manifest.labels),
                 faces=after.faces,
                 float_accuracy=round(before.accuracy, 6),
                 model_accuracy=round(after.accuracy, 6),
+                balanced_accuracy=round(after.balanced_accuracy, 6),
+                calibration_error=round(after.calibration_error, 6),
                 agreement=round(agreement, 6),
+                largest_difference=round(comparison.largest_difference, 6),
                 date=manifest.created[:10],
             )
             for split, before, after, agreement in sets
         ]
-    return msgspec.structs.replace(manifest, accuracy=tuple(rows))
+    return msgspec.structs.replace(manifest, figures=tuple(rows))
+
+
+def class_set(labels: Sequence[str]) -> int | None:
+    """Return 7, 6 or 5 where the labels are one of our sets."""
+    return len(labels) if CLASS_SETS.get(len(labels)) == tuple(labels) else None
 
 
 def _training(checkpoint: Checkpoint, data: FaceData) -> str:

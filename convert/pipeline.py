@@ -9,12 +9,12 @@ from msgspec import Meta
 
 from convert.calibrate import draw_calibration
 from convert.card import card_text
-from convert.describe import draft_manifest, with_accuracy
+from convert.describe import draft_manifest, with_figures
 from convert.publish import check_target, publish
 from convert.quantize import quantize
 from convert.quiet import quiet
 from convert.verify import Comparison, check_loss, check_tensors, compare
-from edge.manifest import Framing, Manifest, manifest_bytes, manifest_path
+from edge.manifest import Framing, Manifest, manifest_bytes, manifest_path, model_bytes
 from edge.vision.classify import EmotionClassifier
 from train.checkpoint import Checkpoint, find_checkpoint, open_checkpoint
 from train.dataset import read_dataset
@@ -73,10 +73,16 @@ def convert(source: Path, data_path: Path, settings: Settings) -> Manifest:
         content, ends, checkpoint, data, name=name, framing=settings.framing, calibration=calibration
     )
     comparisons = _measure(content, draft, checkpoint, data, settings)
-    manifest = with_accuracy(draft, comparisons)
+    manifest = with_figures(draft, comparisons)
     model = settings.out / f"{name}.tflite"
     card = card_text(manifest, comparisons, data, max_loss=settings.max_loss)
-    publish({model: content, manifest_path(model): manifest_bytes(manifest), model.with_suffix(".md"): card.encode()})
+    publish(
+        {
+            model: model_bytes(content, manifest),
+            manifest_path(model): manifest_bytes(manifest),
+            model.with_suffix(".md"): card.encode(),
+        }
+    )
     log.info("published: %s, from %s", model, found)
     return manifest
 

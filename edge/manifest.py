@@ -1,16 +1,27 @@
-"""What a model file says of itself: the JSON beside every `.tflite`."""
+"""What a model file says of itself: the JSON inside every `.tflite` and beside it."""
 
 import hashlib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
+from edge.attachments import attach, detach
 from edge.errors import LabelError, ModelError
-from edge.labels import check_labels
+from edge.labels import CLASS_SETS, check_labels
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+MANIFEST = "manifest.json"
+LABELS = "labels.txt"
+"""Names of the files that a model carries inside itself: all facts, and the labels alone for others' tools."""
+
+Precision = Literal["int8", "int8-float-io", "dynamic", "float16", "float32"]
+"""How weights and activations are stored.
+
+int8: everything, both ends included. int8-float-io: everything but the ends. dynamic: int8 weights, float activations.
+"""
 
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 
@@ -31,10 +42,15 @@ class Framing(Record, frozen=True):
 
 
 class InputSpec(Record, frozen=True):
-    """What goes in: (1, size, size, 1), luma scaled to 0 ... 1, then quantized where the model is."""
+    """What goes in: (1, size, size, 1) luma; value_range is what black and white become, before any quantization."""
 
     size: Annotated[int, Meta(ge=16, le=256)] = 48
     value_range: tuple[float, float] = (0.0, 1.0)
+
+    def __post_init__(self) -> None:
+        black, white = self.value_range
+        if not black < white:
+            raise ValueError(f"expected a value_range that rises from black to white, found {black:g} to {white:g}")
 
 
 class TensorSpec(Record, frozen=True):
@@ -45,8 +61,13 @@ class TensorSpec(Record, frozen=True):
     zero_point: int
 
 
-class Accuracy(Record, frozen=True):
-    """Share of right answers, of the float checkpoint and of this file, on one split."""
+class SplitFigures(Record, frozen=True, kw_only=True):
+    """What was measured on one split: of the float checkpoint and of this file.
+
+    balanced_accuracy: mean recall over the classes. calibration_error: mean distance of confidence from accuracy (ECE,
+    15 bins). Both are the file's. agreement: share of faces with the same answer. largest_difference: of any
+    probability. date: YYYY-MM-DD.
+    """
 
     dataset: str
     split: str
@@ -54,68 +75,87 @@ class Accuracy(Record, frozen=True):
     faces: int
     float_accuracy: Share
     model_accuracy: Share
+    balanced_accuracy: Share
+    calibration_error: Share
     agreement: Share
+    largest_difference: Share
     date: str
 
 
+class Latency(Record, frozen=True, kw_only=True):
+    """Time of one answer on one thread: the median of many, on a named machine."""
+
+    precision: Precision
+    interpreter: str
+    median_us: Annotated[float, Meta(gt=0.0)]
+    size_bytes: int
+    machine: str
+    date: str
+
+
+class Checks(Record, frozen=True, kw_only=True):
+    """What the conversion found. operations: of the graph; delegated: those that XNNPACK runs.
+
+    interpreters: package and version to what came of asking it, for each of the two packages.
+    """
+
+    operations: int
+    delegated: int
+    interpreters: dict[str, str]
+
+
 class Manifest(Record, frozen=True, kw_only=True):
-    """All facts of one model file."""
+    """All facts of one model file. The runtime needs those without a default; docs/manifest.md describes each.
+
+    sha256, size_bytes: of the flatbuffer, without the files that are attached to it.
+    class_set: 7, 6 or 5 where the labels are one of those sets (`edge.labels.CLASS_SETS`), None where they are others.
+    temperature: the logits were divided by this before conversion; it is part of the file already.
+    """
 
     schema_version: Annotated[int, Meta(ge=SCHEMA_VERSION, le=SCHEMA_VERSION)] = SCHEMA_VERSION
     name: str
+    precision: Precision
     labels: tuple[str, ...]
-    input: InputSpec
-    framing: Framing
+    class_set: int | None = None
+    input: InputSpec = InputSpec()
+    framing: Framing = Framing()
     input_tensor: TensorSpec
     output_tensor: TensorSpec
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
     size_bytes: Annotated[int, Meta(gt=0)]
-    parameters: int
-    trained_on: str
-    calibration: str
-    accuracy: tuple[Accuracy, ...]
-    created: str
-    versions: dict[str, str]
+    parameters: int | None = None
+    multiply_adds: int | None = None
+    temperature: Annotated[float, Meta(gt=0.0)] = 1.0
+    trained_on: str = ""
+    training_run: dict[str, Any] | None = None
+    calibration: str = ""
+    figures: tuple[SplitFigures, ...] = ()
+    checks: Checks | None = None
+    latency: tuple[Latency, ...] = ()
+    created: str = ""
+    versions: dict[str, str] = {}
+
+    def __post_init__(self) -> None:
+        check_labels(self.labels)
+        if self.class_set is not None and CLASS_SETS.get(self.class_set) != self.labels:
+            raise LabelError(f"expected the labels of class set {self.class_set}, found {', '.join(self.labels)}")
 
 
 def manifest_path(model: Path) -> Path:
-    """Where the manifest of `model` stands: beside it, with the ending `.json`."""
+    """Where the manifest of `model` may stand: beside it, with the ending `.json`. It is also inside."""
     return model.with_suffix(".json")
 
 
-def sha256_of(content: bytes) -> str:
+def sha256_of(flatbuffer: bytes) -> str:
     """Return the hash that ties a manifest to its model."""
-    return hashlib.sha256(content).hexdigest()
-
-
-def read_manifest(model: Path) -> Manifest:
-    """Read the manifest that stands beside `model`.
-
-    Raises:
-        ModelError: it is missing, is no manifest of this schema, or names unknown emotions.
-    """
-    path = manifest_path(model)
-    try:
-        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
-        check_labels(manifest.labels)
-    except FileNotFoundError as error:
-        raise ModelError(
-            f"{path}: expected the manifest of {model.name} here, found nothing: copy both files"
-        ) from error
-    except OSError as error:
-        raise ModelError(f"{path}: the manifest cannot be read: {error.strerror}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, LabelError) as error:
-        raise ModelError(
-            f"{path}: this is no manifest of schema {SCHEMA_VERSION}: {error}: convert the model again"
-        ) from error
-    return manifest
+    return hashlib.sha256(flatbuffer).hexdigest()
 
 
 def read_model(model: Path) -> tuple[bytes, Manifest]:
-    """Read a model and its manifest, and check that they belong together.
+    """Read a model's flatbuffer and its manifest, the one beside the file or else the one inside it.
 
     Raises:
-        ModelError: one of the two is missing or unreadable, or the hash does not match.
+        ModelError: the model is missing or unreadable, no manifest is there, or the two do not belong together.
     """
     try:
         content = model.read_bytes()
@@ -123,14 +163,46 @@ def read_model(model: Path) -> tuple[bytes, Manifest]:
         raise ModelError(f"{model}: expected a .tflite model, found no such file: name one with --model") from error
     except OSError as error:
         raise ModelError(f"{model}: the model cannot be read: {error.strerror}") from error
-    manifest = read_manifest(model)
-    found = sha256_of(content)
+    try:
+        flatbuffer, inside = detach(content, MANIFEST)
+    except ValueError as error:
+        raise ModelError(f"{model}: {error}: copy the file again") from error
+    path = manifest_path(model)
+    beside = _beside(path)
+    if beside is not None:
+        manifest, where = _decode(beside, path), path.name
+    elif inside is not None:
+        where = f"{model.name}, {MANIFEST}"
+        manifest = _decode(inside, where)
+    else:
+        raise ModelError(
+            f"{model}: expected its manifest inside or in {path.name} beside it, found neither: copy both files"
+        )
+    found = sha256_of(flatbuffer)
     if found != manifest.sha256:
         raise ModelError(
-            f"{model}: expected sha256 {manifest.sha256[:12]}… as in {manifest_path(model).name}, found {found[:12]}…:"
+            f"{model}: expected sha256 {manifest.sha256[:12]}… as in {where}, found {found[:12]}…:"
             " the file is damaged or was replaced: copy model and manifest together"
         )
-    return content, manifest
+    return flatbuffer, manifest
+
+
+def _beside(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ModelError(f"{path}: the manifest cannot be read: {error.strerror}") from error
+
+
+def _decode(content: bytes, where: Path | str) -> Manifest:
+    try:
+        return msgspec.json.decode(content, type=Manifest)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ModelError(
+            f"{where}: this is no manifest of schema {SCHEMA_VERSION}: {error}: convert the model again"
+        ) from error
 
 
 def manifest_bytes(manifest: Manifest) -> bytes:
@@ -138,6 +210,7 @@ def manifest_bytes(manifest: Manifest) -> bytes:
     return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
 
 
-def write_manifest(manifest: Manifest, path: Path) -> None:
-    """Write the manifest to `path`."""
-    path.write_bytes(manifest_bytes(manifest))
+def model_bytes(flatbuffer: bytes, manifest: Manifest) -> bytes:
+    """Return the content of a model file that carries its manifest."""
+    labels = "".join(f"{label}\n" for label in manifest.labels)
+    return attach(flatbuffer, {MANIFEST: manifest_bytes(manifest), LABELS: labels.encode()})

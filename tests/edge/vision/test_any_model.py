@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from edge.errors import ModelError
-from edge.manifest import TensorSpec, read_model
+from edge.manifest import InputSpec, TensorSpec, read_model
 from edge.run import SHIPPED_MODEL
 from edge.vision.classify import EmotionClassifier
 
@@ -50,10 +50,11 @@ def details(index, shape, spec):
 def classifier_with(monkeypatch):
     """Make a classifier that asks `interpreter`, whose ends its manifest describes as `spec_in` and `spec_out`."""
 
-    def make(interpreter, spec_in, spec_out):
+    def make(interpreter, spec_in, spec_out, *, value_range=(0.0, 1.0)):
         monkeypatch.setattr("edge.vision.classify.open_interpreter", lambda *_, **__: (interpreter, "told"))
+        given = InputSpec(size=48, value_range=value_range)
         return EmotionClassifier(
-            CONTENT, msgspec.structs.replace(MANIFEST, input_tensor=spec_in, output_tensor=spec_out)
+            CONTENT, msgspec.structs.replace(MANIFEST, input=given, input_tensor=spec_in, output_tensor=spec_out)
         )
 
     return make
@@ -75,6 +76,21 @@ def test_a_float_model_is_asked_in_0_to_1_and_answers_in_probabilities(classifie
     assert interpreter.given.dtype == np.float32
     np.testing.assert_allclose(interpreter.given[0, :, :, 0], RAMP / 255, rtol=1e-6)
     np.testing.assert_allclose(scores.probabilities, answer / answer.sum(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("value_range", [(-1.0, 1.0), (0.0, 255.0), (-0.5, 0.5)])
+def test_black_and_white_become_what_the_manifest_says(classifier_with, value_range):
+    """Other people's nets were trained on other scales; float models and int8 ones are given theirs."""
+    black, white = value_range
+    wanted = black + RAMP / 255 * (white - black)
+    interpreter = Interpreter([FLOAT], [FLOAT], np.ones(len(MANIFEST.labels), np.float32))
+    classifier_with(interpreter, FLOAT, FLOAT, value_range=value_range).score(RAMP)
+    np.testing.assert_allclose(interpreter.given[0, :, :, 0], wanted, atol=1e-5 * (white - black))
+    spec = TensorSpec(dtype="int8", scale=(white - black) / 255, zero_point=round(-128 - 255 * black / (white - black)))
+    interpreter = Interpreter([spec], [FLOAT], np.ones(len(MANIFEST.labels), np.float32))
+    classifier_with(interpreter, spec, FLOAT, value_range=value_range).score(RAMP)
+    real = (interpreter.given[0, :, :, 0].astype(float) - spec.zero_point) * spec.scale
+    np.testing.assert_allclose(real, wanted, atol=1.01 * spec.scale)
 
 
 @pytest.mark.parametrize(("dtype", "zero_point"), [("int8", -128), ("uint8", 0), ("int8", -100)])

@@ -60,7 +60,7 @@ def test_bytes_that_are_no_model(damage, interpreter_package, capfd):
     ("change", "words"),
     [
         ({"input": InputSpec(size=64)}, r"input shape \(1, 64, 64, 1\)"),
-        ({"labels": ("happy", "sad")}, r"output shape \(1, 2\)"),
+        ({"labels": ("happy", "sad"), "class_set": None}, r"output shape \(1, 2\)"),
         ({"input_tensor": TensorSpec(dtype="float32", scale=0.0, zero_point=0)}, "input type float32"),
         ({"input_tensor": TensorSpec(dtype="int8", scale=0.5, zero_point=-128)}, "input scale 0.5"),
         ({"output_tensor": TensorSpec(dtype="int8", scale=1 / 256, zero_point=0)}, "zero point 0"),
