@@ -1,76 +1,138 @@
-"""Varies a face as a camera and a detector would: framing, light, focus, things in the way."""
+"""Varies faces as a camera and a detector would: framing, focus, light, things in the way."""
 
-from dataclasses import dataclass
+from typing import Annotated
 
 import cv2
+import msgspec
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
+Faces = NDArray[np.uint8]
+"""(B, S, S) luma."""
 
-@dataclass(frozen=True, slots=True)
-class Augmentation:
-    """How far a face may be changed. Shares are of its side; a probability is per face.
+Draws = NDArray[np.float64]
+"""(B,) one number for each face."""
 
-    The framing (zoom, shift) covers what a Haar box does around the same face: it wanders by some 5 % of its size
-    and is up to a fifth wider or narrower than FER2013's framing.
+LEVELS = np.linspace(0.0, 1.0, 256, dtype=np.float32)
+"""The light of each value of uint8."""
+
+Chance = Annotated[float, Meta(ge=0.0, le=1.0)]
+Ratio = Annotated[float, Meta(ge=0.1, le=10.0)]
+
+
+class Augmentation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How far a face may be changed. Shares are of its side; of a pair, every value between the two is as likely."""
+
+    flip: Annotated[float, Meta(ge=0.0, le=1.0, description="probability that a face is mirrored")] = 0.5
+    rotation_deg: Annotated[float, Meta(ge=0.0, le=180.0, description="largest turn to either side, degrees")] = 15.0
+    zoom: Annotated[
+        tuple[Ratio, Ratio], Meta(description="width of the frame around the face, in widths of the data set's frame")
+    ] = (0.85, 1.2)
+    shift: Annotated[
+        float, Meta(ge=0.0, le=0.5, description="largest move across and down, as a share of the side")
+    ] = 0.1
+    gamma: Annotated[tuple[Ratio, Ratio], Meta(description="exponent of the light: below 1 the mid-tones brighten")] = (
+        0.6,
+        1.7,
+    )
+    contrast: Annotated[tuple[Ratio, Ratio], Meta(description="factor of the contrast, about the face's mean")] = (
+        0.6,
+        1.4,
+    )
+    brightness: Annotated[
+        float, Meta(ge=0.0, le=1.0, description="most light added or taken away, as a share of white")
+    ] = 0.15
+    soften: Annotated[
+        float, Meta(ge=0.0, le=1.0, description="probability that a face is seen as small as half its side")
+    ] = 0.15
+    blur: Annotated[float, Meta(ge=0.0, le=1.0, description="probability that a face is out of focus")] = 0.15
+    blur_sigma: Annotated[
+        tuple[Ratio, Ratio], Meta(description="standard deviation of that blur, px of the face's 48")
+    ] = (0.5, 1.5)
+    erase: Annotated[float, Meta(ge=0.0, le=1.0, description="probability that a grey block hides a part")] = 0.3
+    erase_side: Annotated[tuple[Chance, Chance], Meta(description="sides of that block, as a share of the face's")] = (
+        0.1,
+        0.35,
+    )
+    mixup: Annotated[
+        float,
+        Meta(ge=0.0, le=10.0, description="alpha of mixup, which blends faces and targets in pairs; 0 is never"),
+    ] = 0.1
+
+
+def augment(faces: Faces, settings: Augmentation, rng: np.random.Generator) -> Faces:
+    """Return changed copies of `faces`, (B, S, S) uint8. Mixup is not part of it: it needs the targets (`train.mixup`).
+
+    Every change draws its numbers whatever the settings are, so that one setting does not alter what another one does.
     """
-
-    flip: float = 0.5
-    rotation_deg: float = 15.0
-    zoom: tuple[float, float] = (0.85, 1.2)
-    shift: float = 0.1
-    gamma: tuple[float, float] = (0.6, 1.7)
-    contrast: tuple[float, float] = (0.6, 1.4)
-    brightness: float = 0.15
-    soften: float = 0.15
-    erase: float = 0.3
-    erase_side: tuple[float, float] = (0.1, 0.35)
-
-
-def augment(face: NDArray[np.uint8], settings: Augmentation, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Return a changed copy of `face`, (S, S) uint8."""
-    varied = _reframe(face, settings, rng)
-    if rng.random() < settings.soften:
-        varied = _soften(varied, rng)
-    varied = _relight(varied, settings, rng)
-    if rng.random() < settings.erase:
-        _erase(varied, settings, rng)
+    varied = _reframe(faces, settings, rng)
+    _soften(varied, settings, rng)
+    _blur(varied, settings, rng)
+    _relight(varied, settings, rng)
+    _erase(varied, settings, rng)
     return varied
 
 
-def _reframe(face: NDArray[np.uint8], settings: Augmentation, rng: np.random.Generator) -> NDArray[np.uint8]:
-    size = face.shape[0]
+def _between(pair: tuple[float, float], count: int, rng: np.random.Generator) -> Draws:
+    """(count,) uniform between the two, in whichever order they are given."""
+    return pair[0] + (pair[1] - pair[0]) * rng.random(count)
+
+
+def _reframe(faces: Faces, settings: Augmentation, rng: np.random.Generator) -> Faces:
+    """Turn, scale, move and mirror, in one step, so that the pixels are interpolated once."""
+    count, size, _ = faces.shape
     middle = (size - 1) / 2
-    angle = rng.uniform(-settings.rotation_deg, settings.rotation_deg)
-    matrix = cv2.getRotationMatrix2D((middle, middle), angle, 1 / rng.uniform(*settings.zoom))
-    matrix[:, 2] += rng.uniform(-settings.shift, settings.shift, size=2) * size
-    if rng.random() < settings.flip:
-        matrix[0] = -matrix[0]
-        matrix[0, 2] += size - 1
-    moved = cv2.warpAffine(face, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(moved, dtype=np.uint8)
+    angle = np.radians(_between((-settings.rotation_deg, settings.rotation_deg), count, rng))
+    scale = 1 / _between(settings.zoom, count, rng)
+    move_x, move_y = (_between((-settings.shift, settings.shift), count, rng) * size for _ in "xy")
+    side = np.where(rng.random(count) < settings.flip, -1.0, 1.0)
+    cos, sin = scale * np.cos(angle), scale * np.sin(angle)
+    # From the changed face back to the given one is OpenCV's to find; each row is about the middle.
+    x_row = np.stack([side * cos, side * sin, middle + side * (move_x - (cos + sin) * middle)], axis=1)
+    y_row = np.stack([-sin, cos, middle + move_y + (sin - cos) * middle], axis=1)
+    matrices = np.stack([x_row, y_row], axis=1)
+    moved = np.empty_like(faces)
+    for face, matrix, into in zip(faces, matrices, moved, strict=True):
+        cv2.warpAffine(face, matrix, (size, size), dst=into, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return moved
 
 
-def _soften(face: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Lose detail as a small or badly focused face does."""
-    size = face.shape[0]
-    smaller = int(rng.integers(size // 2, size))
-    shrunk = cv2.resize(face, (smaller, smaller), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.resize(shrunk, (size, size), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+def _soften(faces: Faces, settings: Augmentation, rng: np.random.Generator) -> None:
+    """Lose detail as a small face does."""
+    count, size, _ = faces.shape
+    smaller = rng.integers(size // 2, size, count)
+    for row in np.flatnonzero(rng.random(count) < settings.soften):
+        shrunk = cv2.resize(faces[row], (int(smaller[row]),) * 2, interpolation=cv2.INTER_AREA)
+        cv2.resize(shrunk, (size, size), dst=faces[row], interpolation=cv2.INTER_LINEAR)
 
 
-def _relight(face: NDArray[np.uint8], settings: Augmentation, rng: np.random.Generator) -> NDArray[np.uint8]:
-    levels = np.linspace(0.0, 1.0, 256, dtype=np.float32)
-    curve = levels ** np.exp(rng.uniform(*np.log(settings.gamma)))
-    middle = float(face.mean()) / 255
-    curve = (curve - middle) * rng.uniform(*settings.contrast) + middle
-    curve += rng.uniform(-settings.brightness, settings.brightness)
-    table = (np.clip(curve, 0.0, 1.0) * 255).astype(np.uint8)
-    return np.asarray(table[face], dtype=np.uint8)
+def _blur(faces: Faces, settings: Augmentation, rng: np.random.Generator) -> None:
+    """Lose detail as a badly focused face does."""
+    sigma = _between(settings.blur_sigma, len(faces), rng)
+    for row in np.flatnonzero(rng.random(len(faces)) < settings.blur):
+        cv2.GaussianBlur(faces[row], (0, 0), sigma[row], dst=faces[row], borderType=cv2.BORDER_REPLICATE)
 
 
-def _erase(face: NDArray[np.uint8], settings: Augmentation, rng: np.random.Generator) -> None:
-    size = face.shape[0]
-    height, width = (rng.uniform(*settings.erase_side, size=2) * size).astype(int)
-    top, left = rng.integers(0, size - height + 1), rng.integers(0, size - width + 1)
-    face[top : top + height, left : left + width] = rng.integers(0, 256)
+def _relight(faces: Faces, settings: Augmentation, rng: np.random.Generator) -> None:
+    """Change gamma, contrast and brightness, as one table of 256 values a face."""
+    count = len(faces)
+    gamma = np.exp(_between((np.log(settings.gamma[0]), np.log(settings.gamma[1])), count, rng))
+    contrast = _between(settings.contrast, count, rng)
+    added = _between((-settings.brightness, settings.brightness), count, rng)
+    middle = faces.mean(axis=(1, 2)) / 255
+    column = np.stack([gamma, contrast, middle * (1 - contrast) + added], axis=1).astype(np.float32)[:, :, np.newaxis]
+    curves = LEVELS ** column[:, 0] * column[:, 1] + column[:, 2]
+    tables = np.rint(np.clip(curves, 0.0, 1.0) * 255).astype(np.uint8)
+    for face, table in zip(faces, tables, strict=True):
+        cv2.LUT(face, table, dst=face)
+
+
+def _erase(faces: Faces, settings: Augmentation, rng: np.random.Generator) -> None:
+    """Hide a block behind one grey."""
+    count, size, _ = faces.shape
+    height, width = ((_between(settings.erase_side, count, rng) * size).astype(int) for _ in "hw")
+    top, left = ((rng.random(count) * (size - side + 1)).astype(int) for side in (height, width))
+    grey = rng.integers(0, 256, count)
+    for row in np.flatnonzero(rng.random(count) < settings.erase):
+        faces[row, top[row] : top[row] + height[row], left[row] : left[row] + width[row]] = grey[row]

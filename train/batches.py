@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from edge.vision.crop import to_unit
 from train.augment import Augmentation, augment
 from train.faces import FaceSet
+from train.mixup import mix_up
 
 Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
 
@@ -31,12 +32,17 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships no ty
         return len(self._faces) // self._batch_size
 
     def __getitem__(self, batch: int) -> Batch:
-        rows = self._order[batch * self._batch_size : (batch + 1) * self._batch_size]
-        pixels = self._faces.pixels[rows]
-        if self._augmentation is not None:
-            rng = np.random.default_rng((self._seed, self._epoch, batch))
-            pixels = np.stack([augment(face, self._augmentation, rng) for face in pixels])
-        return to_unit(pixels)[..., np.newaxis], self._faces.targets[rows]
+        rows = self.rows(batch)
+        pixels, targets = self._faces.pixels[rows], self._faces.targets[rows]
+        if self._augmentation is None:
+            return to_unit(pixels)[..., np.newaxis], targets
+        rng = np.random.default_rng((self._seed, self._epoch, batch))
+        faces = to_unit(augment(pixels, self._augmentation, rng))[..., np.newaxis]
+        return mix_up(faces, targets, alpha=self._augmentation.mixup, rng=rng)
+
+    def rows(self, batch: int) -> NDArray[np.int64]:
+        """(B,) which of the faces stand in `batch` of the present epoch, in order."""
+        return self._order[batch * self._batch_size : (batch + 1) * self._batch_size]
 
     def start_epoch(self, epoch: int) -> None:
         """Draw the order of `epoch`, counted from 0."""
