@@ -133,6 +133,6 @@ def _erase(faces: Faces, settings: Augmentation, rng: np.random.Generator) -> No
     count, size, _ = faces.shape
     height, width = ((_between(settings.erase_side, count, rng) * size).astype(int) for _ in "hw")
     top, left = ((rng.random(count) * (size - side + 1)).astype(int) for side in (height, width))
-    grey = rng.integers(0, 256, count)
+    grey = rng.integers(0, 256, size=(count,))
     for row in np.flatnonzero(rng.random(count) < settings.erase):
         faces[row, top[row] : top[row] + height[row], left[row] : left[row] + width[row]] = grey[row]
