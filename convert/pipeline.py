@@ -97,7 +97,7 @@ def _measure(
     for split in splits:
         faces = data.held_out(split)
         with quiet():
-            answers = predict(checkpoint.model, faces.pixels)
+            answers = predict(checkpoint, faces.pixels)
         comparison = compare(answers, predict(classifier, faces.pixels), data, split=split)
         comparisons.append(comparison)
         float_accuracy, int8_accuracy = comparison.checkpoint.official.accuracy, comparison.int8.official.accuracy

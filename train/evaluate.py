@@ -102,8 +102,8 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 
 def report(options: argparse.Namespace) -> Report:
     """Do what the command line asks for."""
-    model, labels = open_model(options.model, labels=options.labels)
-    data = read_dataset(options.data, labels=labels)
+    model = open_model(options.model, labels=options.labels)
+    data = read_dataset(options.data, labels=model.labels)
     faces = data.held_out(options.split)
     photos = compare_photos(options.photos_log) if options.photos_log else None
     evaluation = evaluate(predict(model, faces.pixels), data, split=options.split)

@@ -42,6 +42,11 @@ class EmotionClassifier:
         """Cut the face in `box` out of the frame `gray`, (H, W) uint8, as the model wants it: (size, size) uint8."""
         return crop_face(gray, box, framing=self._framing, size=self._size)
 
+    @property
+    def size(self) -> int:
+        """Side of the faces that `score` takes, px."""
+        return self._size
+
     def score(self, face: Gray) -> EmotionScores:
         """Name the expression of a cropped face, (size, size) uint8."""
         self._interpreter.set_tensor(self._input, self._stored[face][np.newaxis, :, :, np.newaxis])

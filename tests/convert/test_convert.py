@@ -176,7 +176,7 @@ def test_a_damaged_checkpoint_is_one_line_and_loses_nothing(trained, published, 
     bad = {"random": np.random.default_rng(0).bytes(5000), "cut short": sound[: len(sound) // 2], "empty": b""}
     assert call(damaged_run(trained, tmp_path, bad[damage]), trained.table, published, "--name", "tiny") == 4
     error = capsys.readouterr().err
-    assert "expected a .keras checkpoint, found a file Keras cannot load" in error
+    assert "expected a .keras or .h5 checkpoint, found a file Keras cannot load" in error
     assert error.count("\n") == 1
     assert contents(published) == OLD
 
@@ -199,7 +199,7 @@ def test_data_without_a_class_is_refused(trained, published, write_without, caps
 
 
 BAD_CALLS = {
-    "no checkpoint": (["nowhere.keras"], 4, "expected a .keras checkpoint, found none"),
+    "no checkpoint": (["nowhere.keras"], 4, "expected a .keras or .h5 checkpoint, found none"),
     "few faces": (["--calibration-faces", "3"], 2, "--calibration-faces: expected int >= 7, found 3"),
     "no share": (["--max-loss", "2"], 2, "--max-loss: expected float <= 1.0, found 2.0"),
     "no number": (["--max-loss", "nan"], 2, "--max-loss"),

@@ -9,7 +9,6 @@ from keras import layers
 from edge.labels import EMOTIONS
 from train.evaluate import Report, evaluate, evaluation_lines, main
 from train.faces import FaceData, FaceSet
-from train.predict import BATCH, predict
 
 
 def answers_of(codes):
@@ -57,21 +56,6 @@ def test_the_split_asked_for_is_measured(face_data):
     assert evaluation.official.accuracy == 1.0
 
 
-def test_predict_scales_faces_and_keeps_their_order():
-    """uint8 faces come to a Keras model as 0 ... 1; more faces than a batch keep their order."""
-    half = keras.Sequential(
-        [
-            keras.Input((48, 48, 1)),
-            layers.GlobalAveragePooling2D(),
-            layers.Dense(2, kernel_initializer="ones", name="mean"),
-        ]
-    )
-    shades = np.arange(BATCH + 40) % 256
-    answers = predict(half, np.broadcast_to(shades[:, None, None], (len(shades), 48, 48)).astype(np.uint8))
-    assert answers.dtype == np.float32
-    assert np.allclose(answers[:, 0], shades / 255, atol=1e-5)
-
-
 @pytest.fixture
 def checkpoint(tmp_path):
     """A checkpoint of seven classes that was never trained."""
@@ -101,7 +85,7 @@ def test_the_command_prints_a_table_and_writes_json(checkpoint, rows, write_tabl
 
 
 BAD_CALLS = {
-    "no model": (["nowhere.keras", "--data", "x"], 4, "expected a .keras checkpoint"),
+    "no model": (["nowhere.keras", "--data", "x"], 4, "expected a .keras or .h5 checkpoint"),
     "no tflite": (["nowhere.tflite", "--data", "x"], 4, "expected a .tflite model"),
     "no data": (["net.keras", "--data", "nowhere.csv"], 3, "expected a data set here"),
     "wrong labels": (["net.keras", "--data", "x", "--labels", "happy", "sad"], 4, "expected an output of shape"),

@@ -148,7 +148,7 @@ def test_a_damaged_last_checkpoint_is_named(face_data, tmp_path):
     fit(face_data, tmp_path, new_state(face_data, epochs=1), augmentation=None)
     state = read_state(tmp_path)
     (tmp_path / LAST).write_bytes(b"no checkpoint")
-    with pytest.raises(ModelError, match=r"last\.keras: expected a .keras checkpoint"):
+    with pytest.raises(ModelError, match=r"last\.keras: expected a .keras or .h5 checkpoint"):
         fit(face_data, tmp_path, state, augmentation=None)
 
 
