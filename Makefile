@@ -4,7 +4,7 @@ MODEL ?= edge_small
 RUN ?= runs/$(MODEL)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test train evaluate convert bench bench-peers clip lint format lock clean
+.PHONY: help run test train sheet evaluate convert bench bench-peers clip lint format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,10 @@ test: .venv-dev/ready .venv-tflite/ready ## install what the tests need and run 
 train: .venv-dev/ready ## train a model; DATA=fer2013.csv MODEL=… ARGS="--epochs 60 --resume"
 	@$(if $(DATA),,$(error expected DATA=path of fer2013.csv or of a folder tree, found none))true
 	.venv-dev/bin/python -m train --data "$(DATA)" --model $(MODEL) --out $(RUN) $(ARGS)
+
+sheet: .venv-dev/ready ## draw augmented faces, to look at them; DATA=fer2013.csv ARGS="--out sheet.png --mixup 0"
+	@$(if $(DATA),,$(error expected DATA=path of fer2013.csv or of a folder tree, found none))true
+	.venv-dev/bin/python -m train.sheet --data "$(DATA)" $(ARGS)
 
 evaluate: .venv-dev/ready ## measure a model; DATA=fer2013.csv MODEL=models/edge_small.tflite
 	@$(if $(DATA),,$(error expected DATA=path of fer2013.csv or of a folder tree, found none))true

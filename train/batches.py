@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 from edge.vision.crop import to_unit
 from train.augment import Augmentation, augment
 from train.faces import FaceSet
-from train.mixup import mix_up
 
 Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
 
@@ -37,8 +36,8 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships no ty
         if self._augmentation is None:
             return to_unit(pixels)[..., np.newaxis], targets
         rng = np.random.default_rng((self._seed, self._epoch, batch))
-        faces = to_unit(augment(pixels, self._augmentation, rng))[..., np.newaxis]
-        return mix_up(faces, targets, alpha=self._augmentation.mixup, rng=rng)
+        faces, targets = augment(pixels, targets, self._augmentation, rng)
+        return faces[..., np.newaxis], targets
 
     def rows(self, batch: int) -> NDArray[np.int64]:
         """(B,) which of the faces stand in `batch` of the present epoch, in order."""

@@ -7,8 +7,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from edge.scenes.head import FACE_PICTURE
-from edge.vision.crop import resize_face
+from edge.manifest import Framing
+from edge.scenes.head import FACE_IN_PICTURE, FACE_PICTURE
+from edge.settings import DetectSettings
+from edge.vision.crop import crop_face
+from edge.vision.detect import HaarDetector
 from train.augment import Augmentation, augment
 from train.options import add_options
 
@@ -39,9 +42,16 @@ def only(**settings):
     return msgspec.structs.replace(OFF, **settings)
 
 
+def vary(faces, settings, seed=0):
+    """The faces as augmented without mixup, (N, 48, 48) uint8."""
+    settings = msgspec.structs.replace(settings, mixup=0)
+    floats, _ = augment(faces, np.ones((len(faces), 1), np.float32), settings, np.random.default_rng(seed))
+    return np.rint(floats * 255).astype(np.uint8)
+
+
 def many(face, **settings):
     """`COUNT` variants of one face, (COUNT, 48, 48) uint8."""
-    return augment(np.repeat(face[np.newaxis], COUNT, axis=0), only(**settings), np.random.default_rng(0))
+    return vary(np.repeat(face[np.newaxis], COUNT, axis=0), only(**settings))
 
 
 def square(side=16, light=255):
@@ -67,7 +77,7 @@ def detail(faces):
 @pytest.fixture(scope="module")
 def portrait():
     """A real face, (48, 48) uint8."""
-    return resize_face(cv2.imread(str(FACE_PICTURE), cv2.IMREAD_GRAYSCALE), size=SIZE)
+    return crop_face(cv2.imread(str(FACE_PICTURE), cv2.IMREAD_GRAYSCALE), FACE_IN_PICTURE, framing=Framing(), size=SIZE)
 
 
 def test_with_all_settings_off_a_face_stays_as_it_is(portrait):
@@ -76,21 +86,22 @@ def test_with_all_settings_off_a_face_stays_as_it_is(portrait):
 
 
 def test_defaults_vary_every_face_and_leave_the_given_ones_alone(portrait):
-    """All changes are on by default; shape and type stay; no variant comes twice."""
-    faces = np.repeat(portrait[np.newaxis], COUNT, axis=0)
-    varied = augment(faces, Augmentation(), np.random.default_rng(0))
+    """All changes are on by default; what comes back is float32 0 ... 1; no variant comes twice."""
+    faces, targets = np.repeat(portrait[np.newaxis], COUNT, axis=0), np.ones((COUNT, 1), np.float32)
+    varied, _ = augment(faces, targets, Augmentation(), np.random.default_rng(0))
     assert varied.shape == faces.shape
-    assert varied.dtype == np.uint8
+    assert varied.dtype == np.float32
+    assert varied.min() >= 0.0
+    assert 0.9 < varied.max() <= 1.0
     assert (faces == portrait).all()
+    assert (targets == 1).all()
     assert len(np.unique(varied.reshape(COUNT, -1), axis=0)) == COUNT
     assert not [name for name in STRENGTHS if np.all(getattr(Augmentation(), name) == getattr(OFF, name))]
 
 
 def test_variants_follow_from_the_generator(portrait):
     """The same generator state gives the same faces, another one others."""
-    first, again, other = (
-        augment(portrait[np.newaxis], Augmentation(), np.random.default_rng(seed)) for seed in (1, 1, 2)
-    )
+    first, again, other = (vary(portrait[np.newaxis], Augmentation(), seed) for seed in (1, 1, 2))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 
@@ -98,10 +109,30 @@ def test_variants_follow_from_the_generator(portrait):
 def test_one_setting_does_not_alter_what_the_others_do(portrait):
     """Without blocks the rest of every face is the same as with them: a setting can be judged by itself."""
     faces = np.repeat(portrait[np.newaxis], 50, axis=0)
-    whole, hidden = (
-        augment(faces, Augmentation(erase=share, erase_side=(0.3, 0.3)), np.random.default_rng(0)) for share in (0, 1)
-    )
+    whole, hidden = (vary(faces, Augmentation(erase=share, erase_side=(0.3, 0.3))) for share in (0, 1))
     assert ((whole != hidden).sum(axis=(1, 2)) <= (0.3 * SIZE) ** 2).all()
+
+
+def test_default_framing_covers_how_a_haar_box_strays():
+    """The runtime's detector on one face, moved, turned and scaled: its box never leaves the range that is trained."""
+    picture = cv2.imread(str(FACE_PICTURE), cv2.IMREAD_GRAYSCALE)
+    detector = HaarDetector(DetectSettings())
+    rng = np.random.default_rng(0)
+    middle = (picture.shape[1] / 2, picture.shape[0] / 2)
+    strayed = []
+    for _ in range(25):
+        scale, angle, move = rng.uniform(0.7, 1.1), rng.uniform(-12, 12), rng.uniform(-10, 10, 2)
+        matrix = cv2.getRotationMatrix2D(middle, angle, scale)
+        matrix[:, 2] += move
+        shown = cv2.warpAffine(picture, matrix, picture.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
+        box = detector.detect(shown)[0].box
+        back = cv2.invertAffineTransform(matrix) @ [box.x + box.w / 2, box.y + box.h / 2, 1]
+        strayed.append([*back, box.w / scale])
+    x, y, width = (np.array(strayed) / np.median(strayed, axis=0)[2]).T
+    defaults = Augmentation()
+    assert np.ptp(width) > 0.05, "the detector does stray"
+    assert max(np.abs(x - np.median(x)).max(), np.abs(y - np.median(y)).max()) < defaults.shift
+    assert defaults.zoom[0] < width.min() <= width.max() < defaults.zoom[1]
 
 
 def test_flip_mirrors_exactly(portrait):
