@@ -1,40 +1,59 @@
-"""Draws the representative faces from which the converter learns the range of every activation."""
+"""Draws the representative faces from which the range of every activation is learnt."""
 
 import logging
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import MediaError
-from edge.vision.crop import to_unit
-from train.faces import FaceSet
+from edge.manifest import InputSpec
+from edge.vision.crop import resize_face, to_unit
+from train.faces import FaceData
 
 log = logging.getLogger(__name__)
 
 BLACK, WHITE = 0, 255
 
+OURS = InputSpec()
+"""What our own nets take: 48 x 48, 0.0 to 1.0."""
 
-def draw_calibration(training: FaceSet, labels: Sequence[str], *, faces: int, seed: int) -> NDArray[np.float32]:
-    """Return up to `faces` training faces as (N, 48, 48, 1) float32, scaled as the runtime scales a crop.
 
-    The classes are as even as their sizes allow. The smallest value is 0.0 and the largest 1.0, so that the input is
-    quantized with scale 1/255 and zero point -128: a crop then becomes int8 by flipping one bit of each byte.
+@dataclass(frozen=True, slots=True, eq=False)
+class CalibrationFaces:
+    """Faces as a model takes them, and where they come from.
+
+    faces: (N, S, S, 1) float32. counts: label to number of faces.
+    """
+
+    faces: NDArray[np.float32]
+    dataset: str
+    split: str
+    seed: int
+    counts: dict[str, int]
+
+
+def draw_calibration(data: FaceData, *, faces: int, seed: int, entry: InputSpec = OURS) -> CalibrationFaces:
+    """Draw up to `faces` faces of the training split, sized and scaled as the runtime sizes and scales a crop.
+
+    The classes are as even as their sizes allow. Black and white occur, so that our input is quantized with scale 1/255
+    and zero point -128: a crop then becomes int8 by flipping one bit of each byte. Only the training split is drawn
+    from; another would leak into the model.
 
     Args:
-        training: the training split; other splits would leak into the model.
-        labels: names of the K classes.
+        data: the data set.
         faces: how many to draw, K or more.
         seed: the same seed draws the same faces.
+        entry: the side and the range of values that the model takes.
 
     Raises:
         MediaError: a class has no face, or every face is of one flat grey.
     """
-    counts = training.counts()
-    missing = [name for name, count in zip(labels, counts, strict=True) if count == 0]
+    training, counts = data.training, data.training.counts()
+    missing = [name for name, count in zip(data.labels, counts, strict=True) if count == 0]
     if missing:
         raise MediaError(
-            f"training split: expected faces of every class, found none of {missing[0]}: complete the data"
+            f"training split: expected faces of every class, found none of {', '.join(missing)}: complete the data"
         )
     rng = np.random.default_rng(seed)
     drawn = [
@@ -43,9 +62,21 @@ def draw_calibration(training: FaceSet, labels: Sequence[str], *, faces: int, se
     ]
     pixels = training.pixels[np.concatenate(drawn)]
     _fill_range(pixels)
-    shares = ", ".join(f"{name} {len(rows)}" for name, rows in zip(labels, drawn, strict=True))
-    log.info("calibration: %d faces (%s), luma %d to %d", len(pixels), shares, pixels.min(), pixels.max())
-    return to_unit(pixels)[..., np.newaxis]
+    shares = {name: len(rows) for name, rows in zip(data.labels, drawn, strict=True)}
+    log.info(
+        "calibration: %d faces (%s), luma %d to %d",
+        len(pixels),
+        ", ".join(f"{name} {share}" for name, share in shares.items()),
+        pixels.min(),
+        pixels.max(),
+    )
+    return CalibrationFaces(_as_taken(pixels, entry), data.name, data.split_names[0], seed, shares)
+
+
+def _as_taken(pixels: NDArray[np.uint8], entry: InputSpec) -> NDArray[np.float32]:
+    low, high = np.float32(entry.value_range)
+    sized = np.stack([resize_face(face, size=entry.size) for face in pixels])
+    return (low + (high - low) * to_unit(sized))[..., np.newaxis]
 
 
 def even_quotas(counts: NDArray[np.int64], total: int) -> list[int]:

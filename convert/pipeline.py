@@ -10,9 +10,11 @@ from msgspec import Meta
 from convert.calibrate import draw_calibration
 from convert.card import card_text
 from convert.describe import draft_manifest, with_figures
+from convert.export import export
 from convert.publish import check_target, publish
 from convert.quantize import quantize
 from convert.quiet import quiet
+from convert.ranges import measure_ranges
 from convert.verify import Comparison, check_loss, check_tensors, compare
 from edge.manifest import Framing, Manifest, manifest_bytes, manifest_path, model_bytes
 from edge.vision.classify import EmotionClassifier
@@ -61,16 +63,15 @@ def convert(source: Path, data_path: Path, settings: Settings) -> Manifest:
         checkpoint = open_checkpoint(source, labels=settings.labels)
     log.info("checkpoint: %s, %d parameters", found, checkpoint.model.count_params())
     data = read_dataset(data_path, labels=checkpoint.labels)
-    faces = draw_calibration(data.training, data.labels, faces=settings.calibration_faces, seed=settings.seed)
-    content = quantize(checkpoint.model, faces)
+    float_model = export(checkpoint.model)
+    calibration = draw_calibration(data, faces=settings.calibration_faces, seed=settings.seed)
+    ranges = measure_ranges(float_model, calibration)
+    content = quantize(float_model, ranges)
     with quiet():
         ends = check_tensors(content, checkpoint.labels)
     log.info("int8: %d bytes, input scale %.8f, zero point %d", len(content), ends.input.scale, ends.input.zero_point)
-    calibration = (
-        f"{len(faces)} faces of {data.name} {data.split_names[0]}, balanced over classes, seed {settings.seed}"
-    )
     draft = draft_manifest(
-        content, ends, checkpoint, data, name=name, framing=settings.framing, calibration=calibration
+        content, ends, checkpoint, data, name=name, framing=settings.framing, calibration=ranges.description
     )
     comparisons = _measure(content, draft, checkpoint, data, settings)
     manifest = with_figures(draft, comparisons)

@@ -1,93 +1,76 @@
-"""Turns a Keras model into a full-int8 TFLite model; the only file that knows TensorFlow's converter."""
+"""Makes a TFLite model of the wanted precision."""
 
-import logging
-import re
-import tempfile
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from importlib.metadata import version
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
-from tqdm import tqdm
 
-from convert.quiet import quiet
-from edge.errors import ConfigError, ModelError
+from convert import with_litert, with_tensorflow
+from convert.export import FloatModel
+from convert.ranges import CalibrationRanges, check_belongs
+from edge.errors import ConfigError
+from edge.manifest import Precision
 
-if TYPE_CHECKING:
-    import keras
+CALIBRATED = ("int8", "int8-float-io")
+"""The precisions that need ranges."""
 
-log = logging.getLogger(__name__)
+Backend = Literal["tensorflow", "litert"]
+"""tensorflow: the second half of TensorFlow's converter; litert: litert-quantizer, which its makers say replaces it.
 
-REASON_LENGTH = 160
-"""Characters of a converter's error that are shown; the whole of it goes to the log at level DEBUG."""
+Both take the same ranges. `edge_small` is as good in either (FER2013 PublicTest, mean of 6 calibrations with 500 faces:
+66.68 and 66.61 % of 66.68 %, 98.0 and 98.1 % equal answers), as large (427,080 and 427,264 bytes) and as fast.
+TensorFlow's is the default for what it does besides: of 43 kinds of layers tried it left 5 in float32,
+litert-quantizer 0.11 left 16, leaky ReLU, ReLU6, global maximum and upsampling among them; and it marks each operation
+with the version that it needs, so that an old interpreter refuses a file that it cannot run. litert-quantizer does not,
+and tflite-runtime 2.14 ran a dynamic model of its making with 17 % accuracy instead of 67 %, and no error.
+"""
+
+DEFAULT_BACKEND: Backend = "tensorflow"
 
 
-def quantize(model: "keras.Model", faces: NDArray[np.float32]) -> bytes:
-    """Return `model` as a `.tflite` with int8 input, output, weights and activations, for one face at a time.
+def quantize(
+    model: FloatModel,
+    ranges: CalibrationRanges | None,
+    *,
+    precision: Precision = "int8",
+    backend: Backend = DEFAULT_BACKEND,
+) -> bytes:
+    """Return `model` as a `.tflite` for one face at a time; the same arguments give the same bytes.
 
-    Batch normalization is folded into the convolutions; weights have a scale for each channel.
+    int8 has a scale for each channel of weights. An operation that has no int8 form stays float32.
 
     Args:
-        model: (B, 48, 48, 1) float32 0 ... 1 in, (B, K) probabilities out.
-        faces: (N, 48, 48, 1) float32 0 ... 1, representative of what the model will see.
+        model: what `convert.export.export` made of a checkpoint.
+        ranges: measured on this checkpoint; None where the precision needs none.
+        precision: of weights, activations, input and output.
+        backend: who quantizes.
 
     Raises:
-        ConfigError: TensorFlow is missing, or Keras runs on another backend.
-        ModelError: the model uses what cannot be converted to int8.
+        ConfigError: there are no ranges for an int8 model, or the back-end is not installed.
+        ModelError: the ranges are another checkpoint's, or the back-end refuses the net.
     """
-    try:
-        import keras  # noqa: PLC0415  # takes seconds, as TensorFlow does
-        import tensorflow as tf  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"TensorFlow cannot be imported ({error}): pip install 'edge-emotion[convert]'") from error
-    if keras.backend.backend() != "tensorflow":
-        found = keras.backend.backend()
-        raise ConfigError(f"expected Keras on TensorFlow, found it on {found}: set KERAS_BACKEND=tensorflow")
-    with tempfile.TemporaryDirectory() as folder, quiet():
-        try:
-            _export(model, folder, one_face=(1, *faces.shape[1:]))
-            converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-            converter.representative_dataset = lambda: _one_by_one(faces)
-            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-            converter.inference_input_type = tf.int8
-            converter.inference_output_type = tf.int8
-            return bytes(converter.convert())
-        except Exception as error:  # the converter's own errors have no public base
-            log.debug("the converter says: %s", error)
-            raise ModelError(
-                f"expected a net of operations that int8 has, found {_reason(error)}: change the net in train/models"
-            ) from error
+    if precision == "float32":
+        return model.content
+    if precision in CALIBRATED:
+        if ranges is None:
+            raise ConfigError(f"{precision}: expected ranges of activations, found none: calibrate with --data")
+        check_belongs(ranges, model)
+        limits = [(measured.low, measured.high) for measured in ranges.ranges]
+    else:
+        limits = []
+    if backend == "litert":
+        return with_litert.quantize(model.content, limits, precision=precision)
+    if precision in ("dynamic", "float16"):
+        return with_tensorflow.convert_keras(model.keras, precision=precision)
+    return with_tensorflow.quantize_int8(model.content, limits, float_ends=precision == "int8-float-io")
 
 
-def _reason(error: Exception) -> str:
-    """Return the operations that the converter's message names, or else the beginning of what it says."""
-    operations = sorted(set(re.findall(r"'(tf\.\w+)' op", str(error))))
-    return ", ".join(operations) or str(error).strip().partition("\n")[0][:REASON_LENGTH]
-
-
-def versions() -> dict[str, str]:
-    """Return the versions that a converted model depends on."""
-    import keras  # noqa: PLC0415
+def versions(*, backend: Backend = DEFAULT_BACKEND) -> dict[str, str]:
+    """Return the versions that a converted model depends on: package to version."""
+    import keras  # noqa: PLC0415  # takes seconds
     import tensorflow as tf  # noqa: PLC0415
 
-    return {"tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__}
-
-
-def _export(model: "keras.Model", folder: str, *, one_face: tuple[int, ...]) -> None:
-    """Write the inference graph with a batch of exactly one: a free batch size keeps XNNPACK from taking the graph."""
-    import keras  # noqa: PLC0415
-
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    archive.add_endpoint(
-        "serve",
-        lambda face: model(face, training=False),
-        input_signature=[keras.InputSpec(shape=one_face, dtype="float32", name="face")],
-    )
-    archive.write_out(folder, verbose=False)
-
-
-def _one_by_one(faces: NDArray[np.float32]) -> Iterator[list[NDArray[np.float32]]]:
-    for face in tqdm(faces, desc="calibrating", delay=2, leave=False, disable=None):
-        yield [face[np.newaxis]]
+    found = {"tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__}
+    for package in ("ai-edge-litert", *(["litert-quantizer"] if backend == "litert" else [])):
+        found[package] = version(package)
+    return found

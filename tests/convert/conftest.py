@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from keras import layers
 
-from convert.calibrate import draw_calibration
+from convert.calibrate import CalibrationFaces, draw_calibration
+from convert.export import FloatModel, export
 from convert.quantize import quantize
+from convert.ranges import CalibrationRanges, measure_ranges
 from edge.labels import EMOTIONS
 from edge.vision.crop import to_unit
 from train.dataset import read_dataset
@@ -95,15 +97,27 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
 
 @pytest.fixture(scope="session")
-def calibration(trained: Trained) -> np.ndarray:
+def calibration(trained: Trained) -> CalibrationFaces:
     """Calibration faces of the trained run."""
-    return draw_calibration(trained.data.training, EMOTIONS, faces=42, seed=0)
+    return draw_calibration(trained.data, faces=42, seed=0)
 
 
 @pytest.fixture(scope="session")
-def int8_content(trained: Trained, calibration: np.ndarray) -> bytes:
+def float_model(trained: Trained) -> FloatModel:
+    """The trained model, exported."""
+    return export(trained.model)
+
+
+@pytest.fixture(scope="session")
+def ranges(float_model: FloatModel, calibration: CalibrationFaces) -> CalibrationRanges:
+    """The ranges of the trained model's activations."""
+    return measure_ranges(float_model, calibration)
+
+
+@pytest.fixture(scope="session")
+def int8_content(float_model: FloatModel, ranges: CalibrationRanges) -> bytes:
     """The trained model, quantized."""
-    return quantize(trained.model, calibration)
+    return quantize(float_model, ranges)
 
 
 @pytest.fixture(scope="session")
@@ -171,6 +185,9 @@ def net_with() -> Callable[[Callable[..., keras.KerasTensor]], keras.Model]:
 
 
 @pytest.fixture(scope="session")
-def float_inside(net_with: Callable[[Callable[..., keras.KerasTensor]], keras.Model], calibration: np.ndarray) -> bytes:
+def float_inside(
+    net_with: Callable[[Callable[..., keras.KerasTensor]], keras.Model], calibration: CalibrationFaces
+) -> bytes:
     """A model with int8 ends whose sine runs in float: TFLite has none in int8, and the converter does not say so."""
-    return quantize(net_with(keras.ops.sin), calibration)
+    exported = export(net_with(keras.ops.sin))
+    return quantize(exported, measure_ranges(exported, calibration))
