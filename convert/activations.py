@@ -1,7 +1,8 @@
 """Runs a TFLite graph face by face with a view of every activation."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
@@ -16,7 +17,8 @@ ENTRY = "INPUT"
 """Stands in the place of the operation for the graph's input."""
 
 
-class Activation(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Activation:
     """A tensor that the graph computes. index: its place among the tensors; op: the operation that computes it."""
 
     index: int
@@ -70,7 +72,7 @@ def _stored(values: NDArray[np.float32], tensor: dict[str, Any]) -> NDArray[Any]
     if not scale:
         return values
     limits = np.iinfo(tensor["dtype"])
-    return np.clip(np.rint(values / scale + zero_point), limits.min, limits.max).astype(tensor["dtype"])
+    return np.asarray(np.clip(np.rint(values / scale + zero_point), limits.min, limits.max), dtype=tensor["dtype"])
 
 
 def _real(stored: NDArray[Any], scale: float, zero_point: int) -> NDArray[np.float32]:

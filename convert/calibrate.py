@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from edge.errors import MediaError
 from edge.manifest import InputSpec
-from edge.vision.crop import resize_face, to_unit
+from edge.vision.crop import resize_face
 from train.faces import FaceData
+from train.predict import to_input
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ def draw_calibration(data: FaceData, *, faces: int, seed: int, entry: InputSpec 
         rng.choice(np.flatnonzero(training.codes == code), size=quota, replace=False)
         for code, quota in enumerate(even_quotas(counts, faces))
     ]
-    pixels = training.pixels[np.concatenate(drawn)]
+    pixels = np.stack([resize_face(face, size=entry.size) for face in training.pixels[np.concatenate(drawn)]])
     _fill_range(pixels)
     shares = {name: len(rows) for name, rows in zip(data.labels, drawn, strict=True)}
     log.info(
@@ -70,13 +71,7 @@ def draw_calibration(data: FaceData, *, faces: int, seed: int, entry: InputSpec 
         pixels.min(),
         pixels.max(),
     )
-    return CalibrationFaces(_as_taken(pixels, entry), data.name, data.split_names[0], seed, shares)
-
-
-def _as_taken(pixels: NDArray[np.uint8], entry: InputSpec) -> NDArray[np.float32]:
-    low, high = np.float32(entry.value_range)
-    sized = np.stack([resize_face(face, size=entry.size) for face in pixels])
-    return (low + (high - low) * to_unit(sized))[..., np.newaxis]
+    return CalibrationFaces(to_input(pixels, entry), data.name, data.split_names[0], seed, shares)
 
 
 def even_quotas(counts: NDArray[np.int64], total: int) -> list[int]:

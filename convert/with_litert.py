@@ -91,6 +91,6 @@ def _statistics(content: bytes, ranges: Sequence[tuple[float, float]]) -> dict[s
     if not ranges:
         return None
     return {
-        activation.name: {"min": np.float32([[low]]), "max": np.float32([[high]])}
+        activation.name: {"min": np.array([[low]], np.float32), "max": np.array([[high]], np.float32)}
         for activation, (low, high) in zip(list_activations(content), ranges, strict=True)
     }

@@ -13,7 +13,7 @@ LABELS = ("happy", "sad", "neutral")
 
 
 def face_set(counts, *, low=0, high=255):
-    """A data set whose training split has faces of three classes; the first pixel is `low`, the second `high`, the third tells them apart."""
+    """A training split of three classes: the first pixel is `low`, the second `high`, the third tells faces apart."""
     codes = np.repeat(np.arange(3), counts)
     pixels = np.full((len(codes), 48, 48), (low + high) // 2, dtype=np.uint8)
     pixels[:, 0, 0], pixels[:, 0, 1] = low, high
@@ -78,9 +78,8 @@ def test_faces_fit_the_entry_of_somebody_elses_net():
     drawn = draw_calibration(faces, faces=12, seed=0, entry=entry).faces
     assert drawn.shape == (12, 64, 64, 1)
     assert (drawn.min(), drawn.max()) == (-1.0, 1.0)
-    plain = draw_calibration(faces, faces=12, seed=0).faces
-    luma = np.rint(plain[0, ..., 0] * 255).astype(np.uint8)
-    assert np.allclose(drawn[0, ..., 0], resize_face(luma, size=64) / 127.5 - 1, atol=1e-6)
+    wanted = [resize_face(face, size=64) / 127.5 - 1 for face in faces.training.pixels]
+    assert sum(any(np.allclose(face[..., 0], one, atol=1e-6) for one in wanted) for face in drawn) == 11
 
 
 def test_faces_that_reach_neither_black_nor_white_are_stretched(caplog):
