@@ -1,6 +1,8 @@
 """What the tests of all stages share."""
 
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,3 +17,11 @@ def datasets() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the real data is not at {folder}: name its place in EDGE_EMOTION_DATA")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def faces_cache() -> Iterator[Path]:
+    """Folder of decoded faces for this session alone: tests neither use nor fill the user's."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EDGE_EMOTION_CACHE", folder)
+        yield Path(folder)

@@ -1,5 +1,6 @@
-"""The table's splits, labels and votes, and what is said where it is not as expected."""
+"""The tables of FER2013: splits, labels, packings, and what is said where they are not as expected."""
 
+import logging
 import lzma
 import zipfile
 from pathlib import Path
@@ -11,9 +12,7 @@ from edge.errors import MediaError
 from edge.labels import CLASS_SETS, EMOTIONS
 from train.dataset import read_dataset
 from train.faces import FaceData, unseen
-from train.fer2013 import USAGES, VOTE_COLUMNS, read_fer2013
-
-HALF = 0.5
+from train.fer2013 import USAGES
 
 
 @pytest.fixture(scope="module")
@@ -46,37 +45,106 @@ def test_the_leak_of_the_real_table_is_found(real):
     assert int((~unseen(real.test, real.training)).sum()) == 288
 
 
-def test_splits_and_labels(rows, write_table):
-    """Every row lands in the split its Usage names, with its own pixels and code."""
-    data = read_fer2013(write_table(rows))
+@pytest.mark.usefixtures("real")
+@pytest.mark.parametrize(("classes", "faces"), [(6, (28273, 7067)), (5, (24176, 6043))])
+def test_the_real_table_in_fewer_classes(datasets, classes, faces):
+    """Faces of Training, and of both others together, by class set."""
+    data = read_dataset(datasets / "fer2013", labels=CLASS_SETS[classes])
+    assert (len(data.training), len(data.validation) + len(data.test)) == faces
+
+
+@pytest.mark.usefixtures("real")
+def test_the_real_table_pooled(datasets):
+    """30,219 faces of five classes, a fifth of each for test: 24,176 and 6,043."""
+    data = read_dataset(datasets / "fer2013", labels=CLASS_SETS[5], pooled=True)
+    assert (len(data.training) + len(data.validation), len(data.test)) == (24176, 6043)
+    every = data.training.counts() + data.validation.counts() + data.test.counts()
+    assert np.abs(data.test.counts() - every / 5).max() < 1
+    assert data.name == "FER2013 (pooled)"
+
+
+def check_rows(data, rows):
+    """Every row stands in the split that its Usage names, in order, with its own pixels and code."""
     for usage, faces in zip(USAGES, (data.training, data.validation, data.test), strict=True):
         expected = [row for row in rows if row[2] == usage]
         assert faces.codes.tolist() == [code for code, _, _ in expected]
-        assert " ".join(map(str, faces.pixels[3].ravel())) == expected[3][1]
+        assert [" ".join(map(str, face.ravel())) for face in faces.pixels] == [pixels for _, pixels, _ in expected]
         assert faces.pixels.dtype == np.uint8
         assert faces.targets.dtype == np.float32
 
 
-@pytest.mark.parametrize("ending", ["xz", "zip"])
-def test_a_compressed_table_reads_like_the_plain_one(rows, write_table, tmp_path, ending):
-    """.xz and .zip give the same faces as the plain file, also when the folder is named."""
-    plain = write_table(rows)
-    folder = tmp_path / "packed"
-    folder.mkdir()
-    if ending == "xz":
-        (folder / "fer2013.csv.xz").write_bytes(lzma.compress(plain.read_bytes()))
+def test_splits_and_labels(rows, write_table):
+    """The table as its makers publish it."""
+    check_rows(read_dataset(write_table(rows)), rows)
+
+
+def kaggle(rows):
+    """The rows as Kaggle's challenge has them."""
+    return "emotion, Usage, pixels\n" + "".join(f"{code},{usage},{pixels}\n" for code, pixels, usage in rows)
+
+
+def test_the_table_of_kaggles_challenge(rows, tmp_path):
+    """Another order of columns and blanks in their names make no difference."""
+    (tmp_path / "icml_face_data.csv").write_text(kaggle(rows))
+    data = read_dataset(tmp_path)
+    check_rows(data, rows)
+    assert data.name == "FER2013"
+
+
+def test_a_table_without_splits_is_split(tmp_path, rows):
+    """Kaggle's train.csv is Training alone: a fifth is drawn for test, then a tenth for validation."""
+    lines = [f'{code},"{pixels}"' for code, pixels, _ in rows * 5]
+    (tmp_path / "train.csv").write_text("\n".join(["emotion,pixels", *lines]))
+    data = read_dataset(tmp_path)
+    assert data.test.counts().tolist() == [6] * 7
+    assert data.validation.counts().tolist() == [3, 3, 2, 2, 2, 2, 2]
+    assert len(data.training) + len(data.validation) + len(data.test) == len(rows) * 5
+    assert data.name == "FER2013 Training"
+
+
+def pack(table, path):
+    """Write the table's content to `path`, packed as its ending says."""
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.write(table, "any name.csv")
     else:
-        with zipfile.ZipFile(folder / "fer2013.csv.zip", "w") as archive:
-            archive.write(plain, "fer2013.csv")
-    expected, found = read_dataset(plain), read_dataset(folder)
-    assert np.array_equal(found.training.pixels, expected.training.pixels)
-    assert np.array_equal(found.test.targets, expected.test.targets)
+        path.write_bytes(lzma.compress(table.read_bytes()))
+    return path
+
+
+@pytest.mark.parametrize("ending", ["xz", "zip"])
+def test_a_packed_table_reads_like_the_plain_one(rows, write_table, tmp_path, ending):
+    """.xz and .zip give the same faces as the plain file, also when the folder is named."""
+    (tmp_path / "packed").mkdir()
+    pack(write_table(rows), tmp_path / "packed" / f"fer2013.csv.{ending}")
+    check_rows(read_dataset(tmp_path / "packed"), rows)
+
+
+def test_the_complete_table_of_an_archive_is_found(rows, tmp_path):
+    """Kaggle's archive holds other tables as well, without labels or without held-out faces."""
+    path = tmp_path / "challenge.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("test.csv", "pixels\n1 2 3\n")
+        archive.writestr("train.csv", "emotion,pixels\n")
+        archive.writestr("challenge/icml_face_data.csv", kaggle(rows))
+        archive.writestr("challenge/", "")
+    check_rows(read_dataset(path), rows)
+
+
+def test_an_archive_without_a_table_is_refused(tmp_path):
+    """The names that are looked for stand in the message."""
+    path = tmp_path / "pictures.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.jpg", "")
+        archive.writestr("b.jpg", "")
+    with pytest.raises(MediaError, match=r"holds none of fer2013\.csv, icml_face_data\.csv, train\.csv"):
+        read_dataset(path)
 
 
 @pytest.mark.parametrize("classes", [6, 5])
 def test_faces_of_other_classes_are_dropped(rows, write_table, classes):
     """With fewer classes their faces go, and the codes follow the shorter list."""
-    data = read_fer2013(write_table(rows), labels=CLASS_SETS[classes])
+    data = read_dataset(write_table(rows), labels=CLASS_SETS[classes])
     assert data.labels == CLASS_SETS[classes]
     assert data.training.counts().tolist() == [2] * classes
     happy = data.labels.index("happy")
@@ -85,67 +153,90 @@ def test_faces_of_other_classes_are_dropped(rows, write_table, classes):
     assert [" ".join(map(str, face.ravel())) for face in found] == wanted
 
 
-def test_votes_mix_into_training_targets_only(rows, write_table, tmp_path):
-    """A training target is the label and the share of votes, half and half; validation keeps the label."""
-    votes = np.zeros((len(rows), 7), dtype=int)
-    votes[:, EMOTIONS.index("neutral")] = 3
-    votes[:, EMOTIONS.index("sad")] = 1
-    votes[1] = 0
-    lines = [",".join(VOTE_COLUMNS[name] for name in EMOTIONS), *(",".join(map(str, row)) for row in votes)]
-    (tmp_path / "fer2013new.csv").write_text("\n".join(lines))
-    data = read_fer2013(write_table(rows), votes_share=HALF)
-    assert data.training.targets[0].tolist() == [0.5, 0, 0, 0, 0.125, 0, 0.375]
-    assert data.training.targets[1].tolist() == [0, 1, 0, 0, 0, 0, 0], "nobody voted: the label stays"
-    assert set(np.unique(data.validation.targets)) == {0.0, 1.0}
-    assert np.allclose(data.training.targets.sum(axis=1), 1)
-
-
-def test_votes_of_another_table_are_refused(rows, write_table, tmp_path):
-    """Votes with another number of rows cannot belong to the table."""
-    (tmp_path / "fer2013new.csv").write_text(",".join(VOTE_COLUMNS.values()) + "\n1,0,0,0,0,0,0\n")
-    with pytest.raises(MediaError, match=f"expected {len(rows)} rows .* found 1"):
-        read_fer2013(write_table(rows), votes_share=HALF)
-
-
-def changed(rows, number, *, code=None, pixels=None):
+def changed(rows, number, *, code=None, pixels=None, usage=None):
     """Return the rows with one of them changed."""
     old = rows[number]
-    return [*rows[:number], (old[0] if code is None else code, pixels or old[1], old[2]), *rows[number + 1 :]]
+    new = (old[0] if code is None else code, old[1] if pixels is None else pixels, usage or old[2])
+    return [*rows[:number], new, *rows[number + 1 :]]
 
 
 BAD_PIXELS = {
-    "cut short": ("1 2 3", "row 7: expected 2304 pixels of 0 to 255, found 3 values"),
-    "too bright": (" ".join(["300"] * 2304), "row 7: expected 2304 pixels"),
+    "cut short": ("1 2 3", "found 3 values"),
+    "too long": (" ".join(["1"] * 2305), "found 2305 values"),
+    "none": ("", "row 7: expected 2304 pixels"),
+    "too bright": (" ".join(["256"] * 2304), "row 7: expected 2304 pixels"),
+    "far too bright": (" ".join(["4294967297"] * 2304), "row 7: expected 2304 pixels"),
     "negative": (" ".join(["-1"] * 2304), "row 7: expected 2304 pixels"),
     "no numbers": (" ".join(["x"] * 2304), "row 7: expected 2304 pixels"),
+    "no whole numbers": (" ".join(["1.5"] * 2304), "row 7: expected 2304 pixels"),
 }
 
 
 @pytest.mark.parametrize(("pixels", "message"), BAD_PIXELS.values(), ids=BAD_PIXELS.keys())
-def test_bad_pixels_are_named_by_their_row(rows, write_table, pixels, message):
-    """The message names the line of the file, as an editor counts it."""
-    with pytest.raises(MediaError, match=message):
-        read_fer2013(write_table(changed(rows, 5, pixels=pixels)))
+def test_a_row_with_bad_pixels_is_named_and_skipped(rows, write_table, caplog, pixels, message):
+    """The warning has the line as an editor counts it; the other rows stay what they are."""
+    path = write_table(changed(rows, 5, pixels=pixels))
+    with caplog.at_level(logging.WARNING):
+        data = read_dataset(path)
+    assert "row 7: expected 2304 pixels of 0 to 255" in caplog.text
+    assert message in caplog.text
+    assert caplog.records[-1].message.endswith("1 of 42 faces are broken and left out")
+    check_rows(data, [*rows[:5], *rows[6:]])
 
 
-@pytest.mark.parametrize("code", [7, -1, "happy", ""])
+def test_a_table_of_bad_rows_is_refused(rows, write_table):
+    """Faces of another size are no few broken rows."""
+    smaller = [(code, "1 " * 32 * 32, usage) for code, _, usage in rows]
+    with pytest.raises(MediaError, match=r"42 of 42 broken: mend the set; .* row 2: .* found 1024 values"):
+        read_dataset(write_table(smaller))
+    with pytest.raises(MediaError, match="11 of 42 broken"):
+        read_dataset(write_table(smaller[:11] + rows[11:]))
+
+
+def test_a_table_without_rows_is_refused(write_table):
+    """The head alone is no data set."""
+    with pytest.raises(MediaError, match="expected faces, found none"):
+        read_dataset(write_table([]))
+
+
+@pytest.mark.parametrize("code", [7, -1, 1.5, "happy", ""])
 def test_a_bad_code_is_named_by_its_row(rows, write_table, code):
     """A code outside 0 to 6 is refused rather than taken for a class."""
     with pytest.raises(MediaError, match="row 7: expected an emotion code from 0 to 6"):
-        read_fer2013(write_table(changed(rows, 5, code=code)))
+        read_dataset(write_table(changed(rows, 5, code=code)))
+
+
+def test_a_gap_among_broken_rows_leaves_the_codes_readable(rows, write_table):
+    """A row without code and pixels makes pandas read the column as floats; the others keep their codes."""
+    data = read_dataset(write_table(changed(rows, 5, code="", pixels="1")))
+    check_rows(data, [*rows[:5], *rows[6:]])
+
+
+def test_an_unknown_split_is_named_by_its_row(rows, write_table):
+    """Its faces would otherwise vanish."""
+    with pytest.raises(MediaError, match="row 7: expected Usage Training, PublicTest, PrivateTest, found Tset"):
+        read_dataset(write_table(changed(rows, 5, usage="Tset")))
 
 
 def test_wrong_columns_are_named(rows, write_table):
     """The message lists the columns expected and found."""
-    with pytest.raises(MediaError, match="expected the columns emotion, pixels, Usage, found label, pixels, Usage"):
-        read_fer2013(write_table(rows, header="label,pixels,Usage"))
+    with pytest.raises(MediaError, match="expected the columns emotion, pixels, found label, pixels, Usage"):
+        read_dataset(write_table(rows, header="label,pixels,Usage"))
 
 
 @pytest.mark.parametrize("usage", USAGES)
 def test_a_missing_split_is_named(rows, write_table, usage):
     """A table without one of the splits is no complete fer2013.csv."""
     with pytest.raises(MediaError, match=f"expected rows with Usage {usage}, found none"):
-        read_fer2013(write_table([row for row in rows if row[2] != usage]))
+        read_dataset(write_table([row for row in rows if row[2] != usage]))
+
+
+def test_a_class_without_faces_is_named(rows, write_table):
+    """A net cannot learn what it is not shown; without the class the table will do."""
+    path = write_table([row for row in rows if row[0] != EMOTIONS.index("disgust") or row[2] != "Training"])
+    with pytest.raises(MediaError, match="expected faces of every class in Training, found none of disgust"):
+        read_dataset(path)
+    assert len(read_dataset(path, labels=CLASS_SETS[6]).training) == 12
 
 
 DAMAGE = {
@@ -162,7 +253,7 @@ def test_a_damaged_table_is_one_clear_line(rows, write_table, tmp_path, name, da
     path = tmp_path / name
     path.write_bytes(damage(write_table(rows).read_bytes()))
     with pytest.raises(MediaError, match="expected a table of faces") as caught:
-        read_fer2013(path)
+        read_dataset(path)
     assert "\n" not in str(caught.value)
 
 

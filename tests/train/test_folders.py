@@ -1,15 +1,22 @@
 """A tree of pictures as a data set."""
 
 import logging
+import shutil
 
 import cv2
 import numpy as np
 import pytest
 
 from edge.errors import MediaError
-from edge.labels import EMOTIONS
+from edge.labels import CLASS_SETS, EMOTIONS
 from train.dataset import read_dataset
-from train.folders import read_folders
+
+
+def write_pictures(folder, count, *, code, start=0):
+    """Write pictures of one grey each, which tells the code."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(start, start + count):
+        assert cv2.imwrite(str(folder / f"{number}.png"), np.full((60, 60), 30 * code + number, dtype=np.uint8))
 
 
 @pytest.fixture
@@ -18,28 +25,62 @@ def tree(tmp_path):
     root = tmp_path / "tree"
     for split, each in (("train", 10), ("test", 2)):
         for code, name in enumerate(EMOTIONS):
-            folder = root / split / name
-            folder.mkdir(parents=True)
-            for number in range(each):
-                picture = np.full((60, 60), 30 * code + number, dtype=np.uint8)
-                assert cv2.imwrite(str(folder / f"{number}.png"), picture)
+            write_pictures(root / split / name, each, code=code)
     return root
+
+
+def splits_of(data):
+    """The three splits."""
+    return data.training, data.validation, data.test
+
+
+def sizes_of(data):
+    """How many faces of each class each split has; all classes alike."""
+    counts = [split.counts().tolist() for split in splits_of(data)]
+    assert all(len(set(count)) == 1 for count in counts)
+    return [count[0] for count in counts]
 
 
 def test_splits_labels_and_pixels(tree):
     """One picture in ten of each class is set aside for validation, and every face keeps its folder's label."""
-    data = read_folders(tree)
-    assert data.training.counts().tolist() == [9] * 7
-    assert data.validation.counts().tolist() == [1] * 7
-    assert data.test.counts().tolist() == [2] * 7
+    data = read_dataset(tree)
+    assert sizes_of(data) == [9, 1, 2]
     assert data.training.pixels.shape == (63, 48, 48)
-    for faces in (data.training, data.validation, data.test):
+    for faces in splits_of(data):
         assert (faces.pixels[:, 0, 0] // 30 == faces.codes).all()
+    assert data.name == "tree"
 
 
-def test_the_validation_split_follows_from_the_seed(tree):
+@pytest.mark.parametrize("name", ["validation", "val", "Valid"])
+def test_a_validation_folder_is_the_validation_split(tree, name):
+    """Then nothing is drawn from training."""
+    for code, emotion in enumerate(EMOTIONS):
+        write_pictures(tree / name / emotion, 3, code=code, start=20)
+    data = read_dataset(tree)
+    assert sizes_of(data) == [10, 3, 2]
+    assert (data.validation.pixels[:, 0, 0] % 30 >= 20).all()
+
+
+def test_the_only_folder_beside_training_is_the_test_split(tree):
+    """Some sets call it validation; what nothing is chosen by is what they measure on."""
+    (tree / "test").rename(tree / "validation")
+    assert sizes_of(read_dataset(tree)) == [9, 1, 2]
+
+
+def test_a_tree_without_splits_is_split(tree):
+    """A fifth for test, then a tenth of the rest for validation, each class alike."""
+    shutil.rmtree(tree / "test")
+    data = read_dataset(tree / "train")
+    assert data.test.counts().tolist() == [2] * 7
+    assert (data.training.counts() + data.validation.counts()).tolist() == [8] * 7
+    assert data.validation.counts().tolist() == [1] * 7
+    greys = [set(faces.pixels[:, 0, 0].tolist()) for faces in splits_of(data)]
+    assert len(greys[0] | greys[1] | greys[2]) == 70
+
+
+def test_drawn_splits_follow_from_the_seed(tree):
     """The same seed draws the same faces, another one others, and no face is in both splits."""
-    first, again, other = (read_folders(tree, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (read_dataset(tree, seed=seed) for seed in (1, 1, 2))
     assert np.array_equal(first.validation.pixels, again.validation.pixels)
     assert not np.array_equal(first.validation.pixels, other.validation.pixels)
     trained = {int(face[0, 0]) for face in first.training.pixels}
@@ -56,42 +97,90 @@ def test_the_real_tree(datasets):
     assert data.test.counts().tolist() == [12] * 7
 
 
+@pytest.mark.parametrize("classes", [7, 6, 5])
+def test_the_real_tree_without_splits(datasets, classes):
+    """Its training folder alone, in every class set: 40 pictures a class, a fifth of them for test."""
+    folder = datasets / "fer2013-folders" / "train"
+    if not folder.is_dir():
+        pytest.skip(f"no folder tree at {folder}")
+    data = read_dataset(folder, labels=CLASS_SETS[classes])
+    assert data.labels == CLASS_SETS[classes]
+    assert data.test.counts().tolist() == [8] * classes
+    assert len(data.training) + len(data.validation) == 32 * classes
+
+
 @pytest.mark.parametrize("content", [b"", b"no picture", None], ids=["empty", "text", "cut short"])
 def test_a_broken_picture_is_named_and_skipped(tree, caplog, content):
-    """The others are read; the warning names the file."""
+    """The others are read; the warning names the file, and the last one counts."""
     broken = tree / "train" / "fear" / "broken.jpg"
     if content is None:
         noise = np.random.default_rng(0).integers(0, 255, (48, 48)).astype(np.uint8)
         content = cv2.imencode(".jpg", noise)[1].tobytes()[:900]
     broken.write_bytes(content)
-    with caplog.at_level(logging.WARNING):
-        data = read_folders(tree)
-    assert "broken.jpg: not a picture that can be decoded: skipped" in caplog.text
-    assert len(data.training) + len(data.validation) == 70
+    for _ in ("decoded", "from the cache"):
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            data = read_dataset(tree)
+        assert "broken.jpg: not a picture that can be decoded: skipped" in caplog.text
+        assert "1 of 85 faces are broken and left out" in caplog.text
+        assert sizes_of(data) == [9, 1, 2]
 
 
-def test_a_folder_that_is_no_emotion_is_refused(tree):
+def test_a_tree_of_broken_pictures_is_refused(tree):
+    """More than a few mean that the copy is bad."""
+    for number in range(11):
+        (tree / "train" / "fear" / f"broken{number}.jpg").write_bytes(b"")
+    with pytest.raises(MediaError, match=r"found 11 of 95 broken: mend the set; .*broken0\.jpg"):
+        read_dataset(tree)
+
+
+def test_folders_may_be_spelt_otherwise(tree):
+    """Two folders of the same emotion are one class; what programs leave behind does not count."""
+    (tree / "train" / "happy").rename(tree / "train" / "HAPPINESS")
+    (tree / "test").rename(tree / "Test")
+    write_pictures(tree / "train" / "3_joy", 10, code=3, start=10)
+    (tree / "train" / ".ipynb_checkpoints").mkdir()
+    (tree / "__MACOSX").mkdir()
+    data = read_dataset(tree)
+    assert (data.training.counts() + data.validation.counts()).tolist() == [10, 10, 10, 20, 10, 10, 10]
+
+
+@pytest.mark.parametrize("root", ["", "train"])
+def test_a_folder_that_is_no_emotion_is_refused(tree, root):
     """A misspelt folder would silently lose a class."""
-    (tree / "train" / "anger").mkdir()
-    with pytest.raises(MediaError, match=r"anger: expected folders named angry, disgust"):
-        read_folders(tree)
+    (tree / "train" / "contempt").mkdir()
+    with pytest.raises(MediaError, match=r"contempt: expected folders named angry, disgust"):
+        read_dataset(tree / root)
 
 
 def test_an_empty_class_is_refused(tree):
-    """A class without a readable picture is named."""
+    """A class without a readable picture is named; without that class the tree will do."""
     for path in (tree / "test" / "sad").iterdir():
         path.unlink()
-    with pytest.raises(MediaError, match=r"test.sad: expected at least one readable picture"):
-        read_folders(tree)
+    with pytest.raises(MediaError, match="tree: expected faces of every class in test, found none of sad"):
+        read_dataset(tree)
+    assert len(read_dataset(tree, labels=("happy", "angry")).test) == 4
 
 
-def test_a_missing_split_is_refused(tmp_path):
-    """A folder without train/ is no such tree."""
-    with pytest.raises(MediaError, match="train: expected a folder with one folder for each emotion"):
+@pytest.mark.parametrize("missing", ["train", "test"])
+def test_a_missing_split_is_refused(tree, missing):
+    """Half a tree is more likely a mistake than a set to be split."""
+    shutil.rmtree(tree / missing)
+    with pytest.raises(MediaError, match="tree: expected train/ and test/, found only t"):
+        read_dataset(tree)
+
+
+def test_a_folder_without_faces_is_refused(tmp_path):
+    """Neither a table, nor splits, nor emotions."""
+    with pytest.raises(MediaError, match="expected folders named angry, disgust"):
+        read_dataset(tmp_path)
+    for name in EMOTIONS:
+        (tmp_path / name).mkdir()
+    with pytest.raises(MediaError, match="expected faces, found none"):
         read_dataset(tmp_path)
 
 
 def test_votes_need_the_table(tree):
     """A tree of pictures has no votes; asking for them is an error, not a silent zero."""
-    with pytest.raises(MediaError, match=r"votes go with fer2013\.csv"):
+    with pytest.raises(MediaError, match=r"expected FER\+ votes"):
         read_dataset(tree, votes_share=0.5)
