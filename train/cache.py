@@ -80,7 +80,7 @@ def _load(kept: Path) -> LabelledFaces | None:
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         log.info("%s: the faces kept there cannot be used (%s): reading them anew", kept, error)
         return None
-    log.info("%d faces taken from %s", len(faces.pixels), kept)
+    log.debug("%d faces taken from %s", len(faces.pixels), kept)
     return faces
 
 
