@@ -1,4 +1,7 @@
-"""`edge_small`: a residual net of 0.39 M parameters and 33 M multiply-adds, for the smallest boards."""
+"""`edge_small`: a residual net of 0.39 M parameters and 33 M multiply-adds, for the smallest boards.
+
+Its blocks, and where they come from, are described in `train.residual`.
+"""
 
 import keras
 
