@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import keras
+import numpy as np
 from keras import layers
 
 from edge.errors import ConfigError
@@ -39,15 +40,15 @@ def pretrained_net(
 ) -> keras.Model:
     """(B, 48, 48, 1) float32 0 ... 1 -> (B, classes) probabilities; the base's preprocessing is part of the net.
 
-    With given weights the base's batch normalization always uses the statistics that came with them, also while it is
-    fine-tuned: a few thousand grey faces would only spoil them. From scratch it learns its own.
+    With given weights the base's batch normalization keeps the statistics that came with them. From scratch it learns
+    its own.
 
     Args:
         classes: how many emotions.
         weights: "" (random), "imagenet" (downloaded by Keras, once) or the path of a file, `.h5` or `.weights.h5`.
         application: a function of `keras.applications`.
         side: the faces are enlarged to this many pixels, a multiple of 48; the base wants at least 32.
-        scale: what the base wants is 0 ... 1 times this, plus `offsets`.
+        scale: the base wants 0 ... 1 times this, plus `offsets`.
         offsets: one for each of its three channels.
         name: of the model.
 
@@ -55,17 +56,50 @@ def pretrained_net(
         ConfigError: the weights cannot be had, or do not fit the base.
     """
     base = _base(application, weights, side=side, model=name)
+    if weights:
+        _keep_statistics(base)
     face = keras.Input((FACE_PX, FACE_PX, 1), name="face")
     tensor = face
     if side != FACE_PX:
         tensor = layers.UpSampling2D(side // FACE_PX, interpolation="bilinear")(tensor)
-    tensor = layers.Concatenate()([tensor, tensor, tensor])
-    tensor = layers.Rescaling(scale, offset=list(offsets))(tensor)
-    tensor = base(tensor, training=False) if weights else base(tensor)
+    tensor = base(_preprocess(scale, offsets)(tensor))
     tensor = layers.GlobalAveragePooling2D()(tensor)
     tensor = layers.Dropout(DROPOUT)(tensor)
     probabilities = layers.Dense(classes, activation="softmax", dtype="float32", name="probabilities")(tensor)
     return keras.Model(face, probabilities, name=name)
+
+
+def freeze_base(model: keras.Model) -> None:
+    """Let training leave the base as it is; what is around it learns."""
+    model.get_layer(BASE).trainable = False
+
+
+def thaw_base(model: keras.Model) -> None:
+    """Let training go on in the base, but for its batch normalization: a few faces would spoil what millions taught.
+
+    Keras 3 cannot be told so by `training=False` where the base is called: `fit` overrules it.
+    """
+    base = model.get_layer(BASE)
+    base.trainable = True
+    _keep_statistics(base)
+
+
+def _keep_statistics(base: keras.Model) -> None:
+    for layer in base.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.trainable = False
+
+
+def _preprocess(scale: float, offsets: Sequence[float]) -> keras.Layer:
+    """Grey to three channels, scaled and shifted, as a convolution that does not learn.
+
+    Copies, multiplied and added to, are the same in float. In int8 TensorFlow's quantizer gives the grey input the
+    multiplier's scale then, by which all faces become black.
+    """
+    layer = layers.Conv2D(len(offsets), 1, trainable=False, name="preprocess")
+    layer.build((None, None, None, 1))
+    layer.set_weights([np.full((1, 1, 1, len(offsets)), scale), np.array(offsets)])
+    return layer
 
 
 def _base(application: Callable[..., keras.Model], weights: str, *, side: int, model: str) -> keras.Model:
