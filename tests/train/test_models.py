@@ -82,7 +82,7 @@ def test_a_model_maps_faces_to_probabilities(seven):
 @pytest.mark.parametrize("classes", [6, 5])
 @pytest.mark.parametrize("name", [*FROM_SCRATCH, "vgg16"])
 def test_a_model_has_as_many_answers_as_classes(name, classes):
-    """Six and five classes too; resnet50v2, slow to build, shares all of this with vgg16."""
+    """Six and five classes too; resnet50v2, slow to build, has its answers from the same lines as vgg16."""
     assert build_model(name, classes=classes).output_shape == (None, classes)
 
 
@@ -97,7 +97,7 @@ def test_the_answer_stays_float32_where_the_rest_is_not(name, policy):
     finally:
         keras.config.set_dtype_policy(before)
     assert model.layers[-1].compute_dtype == "float32"
-    assert model.output.dtype == "float32"
+    assert model.outputs[0].dtype == "float32"
     assert model.layers[1].compute_dtype == policy.removeprefix("mixed_")
 
 
@@ -105,7 +105,7 @@ def test_a_model_learns_from_real_faces(seven, real_faces):
     """Two steps: the loss is a number and every kernel that can learn has moved."""
     name, model = seven
     faces, targets = (array[: 2 if name in PRETRAINED else None] for array in real_faces)
-    model.compile(keras.optimizers.Adam(1e-4), "categorical_crossentropy", run_eagerly=name in PRETRAINED)
+    model.compile("sgd", "categorical_crossentropy", run_eagerly=True)  # two steps are not worth a compilation
     kernels = [weight for weight in model.trainable_weights if "kernel" in weight.name]
     before = [np.array(kernel) for kernel in kernels]
     losses = [float(model.train_on_batch(faces, targets)) for _ in range(1 if name in PRETRAINED else 2)]
