@@ -1,5 +1,7 @@
 """Feeds Keras with shuffled, augmented batches that repeat exactly for a seed and an epoch."""
 
+from concurrent.futures import Future, ThreadPoolExecutor
+
 import keras
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,9 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships no ty
     The order and every change of a face follow from (seed, epoch, batch), so that a resumed run sees what an
     uninterrupted one would have seen. The last, smaller batch of an epoch is left out. Whoever fits says which epoch
     begins (`start_epoch`): Keras calls its own hooks a different number of times before the first epoch.
+
+    The batch that follows is made while the net learns from the present one, on a thread of its own. Keras' `workers`
+    would do so too, but on JAX they feed batches that were made before the first epoch began.
     """
 
     def __init__(self, faces: FaceSet, *, batch_size: int, seed: int, augmentation: Augmentation | None) -> None:
@@ -25,12 +30,20 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships no ty
         self._batch_size = min(batch_size, len(faces))
         self._seed = seed
         self._augmentation = augmentation
+        self._maker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches")
+        self._ahead: dict[int, Future[Batch]] = {}
         self.start_epoch(0)
 
     def __len__(self) -> int:
         return len(self._faces) // self._batch_size
 
     def __getitem__(self, batch: int) -> Batch:
+        present = self._ahead.pop(batch, None) or self._maker.submit(self._make, batch)
+        if batch + 1 < len(self):
+            self._ahead = {batch + 1: self._maker.submit(self._make, batch + 1)}
+        return present.result()
+
+    def _make(self, batch: int) -> Batch:
         rows = self.rows(batch)
         pixels, targets = self._faces.pixels[rows], self._faces.targets[rows]
         if self._augmentation is None:
@@ -45,5 +58,6 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships no ty
 
     def start_epoch(self, epoch: int) -> None:
         """Draw the order of `epoch`, counted from 0."""
+        self._ahead = {}
         self._epoch = epoch
         self._order = np.random.default_rng((self._seed, epoch)).permutation(len(self._faces))

@@ -1,5 +1,7 @@
 """Augmented batches: repeatable, and never the same twice within a run."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -83,3 +85,33 @@ def test_rows_say_which_faces_stand_in_a_batch(face_data):
         rows = made.rows(2)
         assert np.array_equal(np.rint(faces[..., 0] * 255).astype(np.uint8), face_data.training.pixels[rows])
         assert np.array_equal(targets, face_data.training.targets[rows])
+
+
+def test_the_following_batch_is_made_meanwhile(face_data):
+    """So that a net, on a device of its own, does not wait for its faces."""
+
+    class Watched:
+        """Pixels that tell when they are taken out."""
+
+        taken = threading.Semaphore(0)
+
+        def __getitem__(self, rows):
+            self.taken.release()
+            return face_data.training.pixels[rows]
+
+        def __len__(self):
+            return len(face_data.training.pixels)
+
+    watched = Watched()
+    made = Batches(FaceSet(watched, face_data.training.targets), batch_size=BATCH, seed=0, augmentation=None)
+    made[0]
+    assert watched.taken.acquire(timeout=5)
+    assert watched.taken.acquire(timeout=5), "the second batch is made without being asked for"
+
+
+def test_what_was_made_ahead_does_not_reach_another_epoch(face_data):
+    """An epoch that is broken off, or tried before the first, leaves nothing behind."""
+    made, fresh = batches(face_data, epoch=0), batches(face_data, epoch=1)
+    made[0]
+    made.start_epoch(1)
+    assert np.array_equal(made[1][0], fresh[1][0])
