@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from convert.verify import Comparison
 from edge.manifest import Manifest
-from train.evaluate import Evaluation
+from train.evaluation import Evaluation
 from train.faces import FaceData
 
 CONFUSIONS = 3

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edge.errors import ModelError
 from edge.manifest import TensorSpec
 from edge.vision.interpreter import open_interpreter
-from train.evaluate import Evaluation, evaluate
+from train.evaluation import Evaluation, evaluate
 from train.faces import FACE_PX, FaceData, Split, unseen
 
 INPUT_SCALE = 1 / 255

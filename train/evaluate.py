@@ -1,138 +1,141 @@
 """Command line of the evaluation: `python -m train.evaluate MODEL --data fer2013.csv`."""
 
 import argparse
+import importlib.metadata
 import logging
 import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import get_args
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.errors import ConfigError
+from edge.labels import CLASS_SETS
+from edge.vision.classify import EmotionClassifier
+from train.checkpoint import Checkpoint
 from train.command import run_command
+from train.compare import Comparison, compare_answers
 from train.dataset import read_dataset
-from train.faces import FaceData, Split, unseen
-from train.metrics import Figures, measure
-from train.photos import PhotoFigures, compare_photos, photo_lines
+from train.evaluation import choose_classes, evaluate
+from train.faces import FaceData, Split
+from train.page import check_folder, write_report
+from train.photos import PhotoFigures, answer_photos, check_photos, measure_photos
 from train.predict import open_model, predict
+from train.report import Report
+from train.sections import report_sections, section_lines
 
-COLUMN = 9
-
-
-class Evaluation(msgspec.Struct, frozen=True):
-    """A model's figures on one split.
-
-    split: as the data set's makers call it.
-    official: on the whole split. unseen: on its faces that do not stand, pixel for pixel, in the training split;
-    None where there are none.
-    """
-
-    dataset: str
-    split: str
-    labels: tuple[str, ...]
-    official: Figures
-    unseen: Figures | None
-
-
-class Report(msgspec.Struct, frozen=True):
-    """What the command writes as JSON. photos: only where a log of photographs was given."""
-
-    model: str
-    evaluation: Evaluation
-    photos: PhotoFigures | None
-
-
-def evaluate(probabilities: NDArray[np.float32], data: FaceData, *, split: Split) -> Evaluation:
-    """Measure the (N, K) answers for the faces of `split`."""
-    faces = data.held_out(split)
-    name = data.split_names[2 if split == "test" else 1]
-    clean = unseen(faces, data.training)
-    return Evaluation(
-        dataset=data.name,
-        split=name,
-        labels=data.labels,
-        official=measure(probabilities, faces.codes, data.labels),
-        unseen=measure(probabilities[clean], faces.codes[clean], data.labels) if clean.any() else None,
-    )
-
-
-def evaluation_lines(evaluation: Evaluation) -> list[str]:
-    """Return the figures as the lines of a table."""
-    head = f"{evaluation.dataset} {evaluation.split}, {len(evaluation.labels)} classes"
-    lines = [head, "", f"{'':22}{'whole split':>14}{'not in training':>18}"]
-    rows = [
-        ("faces", "faces", "{:d}"),
-        ("accuracy", "accuracy", "{:.4f}"),
-        ("balanced accuracy", "balanced_accuracy", "{:.4f}"),
-        ("calibration error", "calibration_error", "{:.4f}"),
-    ]
-    sets = (evaluation.official, evaluation.unseen)
-    for title, field, form in rows:
-        values = [form.format(getattr(figures, field)) if figures else "-" for figures in sets]
-        lines.append(f"{title:22}{values[0]:>14}{values[1]:>18}")
-    for name in evaluation.labels:
-        values = [f"{figures.recall[name]:.4f}" if figures and name in figures.recall else "-" for figures in sets]
-        lines.append(f"{'recall ' + name:22}{values[0]:>14}{values[1]:>18}")
-    lines += ["", "whole split: a row for each true class, a column for each answer"]
-    lines.append(" " * COLUMN + "".join(f"{name:>{COLUMN}}" for name in evaluation.labels))
-    for name, counts in zip(evaluation.labels, evaluation.official.confusion, strict=True):
-        lines.append(f"{name:{COLUMN}}" + "".join(f"{count:>{COLUMN}}" for count in counts))
-    return lines
+MEASURING = ("numpy", "scikit-learn")
+"""Packages that answer or measure, whatever the model."""
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m train.evaluate", description=__doc__)
-    parser.add_argument("model", type=Path, help="a run's folder, a .keras checkpoint, or a .tflite with its manifest")
+    parser.add_argument("model", type=Path, help="a run's folder, a .keras or .h5 checkpoint, or a .tflite")
     parser.add_argument(
         "--data", type=Path, required=True, help="fer2013.csv (plain, .xz, .zip), or a tree train/ test/"
     )
     parser.add_argument(
         "--split", choices=get_args(Split), default="validation", help="test is for released models only"
     )
-    parser.add_argument("--labels", nargs="+", help="a bare checkpoint's labels, in order")
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
-    parser.add_argument("--photos-log", type=Path, help="also read the runtime's log of a folder of photographs")
+    parser.add_argument(
+        "--classes", type=int, choices=sorted(CLASS_SETS), help="measure these of the model's classes alone"
+    )
+    parser.add_argument("--against", metavar="MODEL", type=Path, help="another model, compared on the same faces")
+    parser.add_argument(
+        "--photos", metavar="FOLDER", type=Path, help="also measure the whole path on FOLDER/<emotion>/* (.tflite only)"
+    )
+    parser.add_argument("--report", metavar="FOLDER", type=Path, help="where it is written (default: reports/NAME…)")
+    parser.add_argument("--labels", nargs="+", help="what a bare checkpoint's answers mean, in order")
+    parser.add_argument(
+        "--value-range",
+        nargs=2,
+        type=float,
+        metavar=("BLACK", "WHITE"),
+        help="what a checkpoint of others takes for black and white, such as -1 1 (default: 0 1)",
+    )
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser.parse_args(arguments)
 
 
-def report(options: argparse.Namespace) -> Report:
-    """Do what the command line asks for."""
-    model = open_model(options.model, labels=options.labels)
-    data = read_dataset(options.data, labels=model.labels)
-    faces = data.held_out(options.split)
-    photos = compare_photos(options.photos_log) if options.photos_log else None
-    evaluation = evaluate(predict(model, faces.pixels), data, split=options.split)
-    return Report(str(options.model), evaluation, photos)
+def report_folder(options: argparse.Namespace) -> Path:
+    """Return where the report goes: as asked for, or by what is measured, so that none hides another."""
+    if options.report:
+        return Path(options.report)
+    parts = [_name(options.model), *([f"against-{_name(options.against)}"] if options.against else [])]
+    parts += [options.split, *([f"{options.classes}-classes"] if options.classes else [])]
+    return Path("reports", "-".join(parts))
 
 
-def write_report(result: Report, path: Path) -> None:
-    """Write the figures as JSON.
-
-    Raises:
-        ConfigError: the file cannot be written.
-    """
-    try:
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(result)) + b"\n")
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: expected a file that can be written: {error.strerror}: give another --json"
-        ) from error
+def _name(model: Path) -> str:
+    return model.resolve().name if model.is_dir() else model.stem
 
 
 def evaluate_model(options: argparse.Namespace) -> None:
     """Do what the command line asks for."""
-    result = report(options)
-    if options.json:
-        write_report(result, options.json)
-    lines = evaluation_lines(result.evaluation)
-    if result.photos:
-        lines += ["", *photo_lines(result.photos)]
-    print("\n".join(lines))  # noqa: T201  # the command's answer
+    folder = report_folder(options)
+    check_folder(folder)
+    if options.photos:
+        check_photos(options.model, options.photos)
+    model = _open(options.model, options)
+    other = _open(options.against, options) if options.against else None
+    labels = CLASS_SETS[options.classes] if options.classes else model.labels
+    data = read_dataset(options.data, labels=labels)
+    faces = data.held_out(options.split)
+    answers = _answers(model, faces.pixels, labels)
+    report = Report(
+        model=str(options.model),
+        model_labels=model.labels,
+        date=datetime.now(tz=UTC).date().isoformat(),
+        versions={name: importlib.metadata.version(name) for name in _packages(model)},
+        evaluation=evaluate(answers, data, split=options.split),
+        comparison=_compare(answers, other, data, options) if other else None,
+        photos=_photos(options, labels) if options.photos else None,
+        history=model.state.history if isinstance(model, Checkpoint) and model.state else [],
+    )
+    from train.drawings import draw_report  # noqa: PLC0415  # matplotlib takes a second to load
+
+    page = write_report(report, draw_report(report, answers, faces), folder)
+    lines = [line for section in report_sections(report) for line in section_lines(section)]
+    print("\n".join([*lines, f"report: {page}"]))  # noqa: T201  # the command's answer
+
+
+def _open(path: Path, options: argparse.Namespace) -> Checkpoint | EmotionClassifier:
+    """Open a model; what a bare checkpoint means is said by options for the first one alone."""
+    if path != options.model:
+        return open_model(path)
+    value_range = tuple(options.value_range) if options.value_range else None
+    return open_model(path, labels=options.labels, value_range=value_range)
+
+
+def _answers(
+    model: Checkpoint | EmotionClassifier, pixels: NDArray[np.uint8], labels: Sequence[str]
+) -> NDArray[np.float32]:
+    """Return (N, K) probabilities of `labels`, which may be some of the model's, in any order."""
+    answers = predict(model, pixels)
+    return answers if tuple(labels) == model.labels else choose_classes(answers, model.labels, labels)
+
+
+def _compare(
+    answers: NDArray[np.float32],
+    other: Checkpoint | EmotionClassifier,
+    data: FaceData,
+    options: argparse.Namespace,
+) -> Comparison:
+    theirs = _answers(other, data.held_out(options.split).pixels, data.labels)
+    official, clean = compare_answers(answers, theirs, data, split=options.split)
+    return Comparison(str(options.against), evaluate(theirs, data, split=options.split), official, clean)
+
+
+def _photos(options: argparse.Namespace, labels: Sequence[str]) -> PhotoFigures:
+    return measure_photos(answer_photos(options.model, options.photos), options.photos, labels)
+
+
+def _packages(model: Checkpoint | EmotionClassifier) -> tuple[str, ...]:
+    return (model.package if isinstance(model, EmotionClassifier) else "keras", *MEASURING)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,28 +1,32 @@
-"""Command line that compares the runtime's log of a folder of photographs with the folders' names."""
+"""Measures the whole path, from photograph to answer: find a face, crop it, classify it."""
 
-import argparse
-import sys
-from collections import Counter
-from pathlib import Path, PurePath
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
 
+import cv2
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
 
-from edge.errors import MediaError
+from edge.config import override
+from edge.errors import ConfigError, MediaError
 from edge.labels import EMOTIONS
-from edge.sources.pictures import find_pictures
-from train.command import run_command
+from edge.meters import Meters
+from edge.pipeline import Pipeline
+from edge.records import Observation
+from edge.run import build_steps
+from edge.settings import Settings, SourceSettings
+from edge.sources.opencv import printable
+from edge.sources.pictures import PictureSource, find_pictures
+from train.evaluation import choose_classes
+from train.names import KNOWN, emotion_of
 
 FEWEST = 20
 """Photographs a class needs to count in the balanced accuracy; with fewer its recall is mostly chance."""
 
-
-class Line(msgspec.Struct, frozen=True):
-    """What is read of one line of the log. box: x, y, w, h px. Without a face, probabilities and box are null."""
-
-    source: str | None = None
-    probabilities: dict[str, float] | None = None
-    box: tuple[float, float, float, float] | None = None
+Answers = Mapping[str, Mapping[str, float] | None]
+"""Photograph, as its path below the folder, to the probabilities of its largest face; None where none was found."""
 
 
 class PhotoCount(msgspec.Struct, frozen=True):
@@ -37,123 +41,118 @@ class PhotoFigures(msgspec.Struct, frozen=True):
     """The whole path measured, photograph to answer. A photograph in which no face was found counts as wrong.
 
     accuracy: share of photographs answered right. balanced_accuracy: mean over the emotions with `FEWEST`
-    photographs or more; None where there are none.
+    photographs or more; None where there are none. left_out: photographs of emotions that were not asked for.
     """
 
+    folder: str
     photographs: int
     found: int
     right: int
     accuracy: float
     balanced_accuracy: float | None
+    left_out: int
     by_emotion: dict[str, PhotoCount]
 
 
-def compare_photos(log: Path, folder: Path | None = None) -> PhotoFigures:
-    """Compare the largest face's likeliest emotion with the name of the folder that the photograph lies in.
+class AnswerSink:
+    """Keeps the probabilities of the largest face of each picture; a face that could not be classified answers too."""
 
-    Args:
-        log: the runtime's JSON lines; `source` is the photograph's path, which ends in `<emotion>/<file>`.
-        folder: the photographs, so that those the log does not mention count too. Default: only those in the log.
+    name = "answers"
+
+    def __init__(self, *, pictures: int) -> None:
+        self.answers: dict[str, dict[str, float] | None] = {}
+        self._bar = tqdm(total=pictures, desc="reading photographs", delay=2, leave=False, disable=None)
+
+    def write(self, observation: Observation) -> None:
+        """Take what is said of one picture."""
+        largest = max(observation.readings, key=lambda reading: reading.box.area, default=None)
+        self.answers[observation.source] = largest.probabilities if largest else None
+        self._bar.update()
+
+    def close(self) -> None:
+        """End the bar."""
+        self._bar.close()
+
+
+def check_photos(model: Path, folder: Path) -> None:
+    """Check, before any work, that `model` can answer the photographs in `folder`.
 
     Raises:
-        MediaError: the log or the folder cannot be read, or they do not belong together.
+        ConfigError: the model is none that the runtime runs.
+        MediaError: there are no photographs, or one lies in a folder that is named by no emotion.
     """
-    answers = _read_answers(log)
-    names = list(answers)
-    if folder is not None:
-        names = _photographs(folder)
-        strangers = sorted(set(answers) - set(names))
-        if strangers:
-            raise MediaError(
-                f"{log}: expected photographs of {folder}, found {strangers[0]}: give the folder it was made of"
-            )
-    found: Counter[str] = Counter()
-    right: Counter[str] = Counter()
-    total: Counter[str] = Counter()
-    for name in names:
-        emotion = _truth(name, log)
-        answer = answers.get(name)
-        total[emotion] += 1
-        found[emotion] += answer is not None
-        right[emotion] += answer == emotion
-    counts = {
-        emotion: PhotoCount(total[emotion], found[emotion], right[emotion]) for emotion in EMOTIONS if total[emotion]
-    }
+    if model.suffix != ".tflite":
+        raise ConfigError(
+            f"--photos: expected a .tflite, since photographs go through the runtime, found {model}: convert it first"
+        )
+    _list_photos(folder)
+
+
+def answer_photos(model: Path, folder: Path) -> Answers:
+    """Let the runtime, as it is set by default, name the faces on each photograph in `folder`.
+
+    Raises:
+        MediaError, ModelError: they cannot be read.
+    """
+    settings = Settings(model=override(Settings().model, path=str(model)), source=SourceSettings(use=str(folder)))
+    cv2.setNumThreads(settings.detect.threads)
+    steps = build_steps(settings)(stills=True)
+    source = PictureSource(folder)
+    sink = AnswerSink(pictures=len(find_pictures(folder)))
+    try:
+        Pipeline(source, steps, [sink], Meters(), settings).run()
+    finally:
+        source.close()  # after Ctrl-C, which ends the main thread alone, this ends the others
+    return sink.answers
+
+
+def measure_photos(answers: Answers, folder: Path, labels: Sequence[str]) -> PhotoFigures:
+    """Compare each photograph's likeliest emotion out of `labels` with the name of the folder that it lies in.
+
+    Raises:
+        ConfigError: the model does not know one of `labels`.
+        MediaError: see `check_photos`; or there is no photograph of these emotions.
+    """
+    photos = _list_photos(folder)
+    wanted = [(name, emotion) for name, emotion in photos if emotion in labels]
+    if not wanted:
+        raise MediaError(f"{folder}: expected photographs of {', '.join(labels)}, found none: choose other --classes")
+    counts = {}
+    for emotion in EMOTIONS:
+        given = [answers.get(name) for name, truth in wanted if truth == emotion]
+        found = [_likeliest(answer, labels) for answer in given if answer is not None]
+        if given:
+            counts[emotion] = PhotoCount(len(given), len(found), found.count(emotion))
+    right = sum(count.right for count in counts.values())
     recall = [count.right / count.photographs for count in counts.values() if count.photographs >= FEWEST]
     return PhotoFigures(
-        photographs=total.total(),
-        found=found.total(),
-        right=right.total(),
-        accuracy=right.total() / total.total(),
+        folder=folder.name,
+        photographs=len(wanted),
+        found=sum(count.found for count in counts.values()),
+        right=right,
+        accuracy=right / len(wanted),
         balanced_accuracy=float(np.mean(recall)) if recall else None,
+        left_out=len(photos) - len(wanted),
         by_emotion=counts,
     )
 
 
-def photo_lines(figures: PhotoFigures) -> list[str]:
-    """Return the figures as the lines of a table."""
-    lines = [f"{'photographs':12}{'':>8}{'face found':>12}{'right':>8}{'share':>8}"]
-    for emotion, count in figures.by_emotion.items():
-        share = count.right / count.photographs
-        lines.append(f"{emotion:12}{count.photographs:>8}{count.found:>12}{count.right:>8}{share:>8.4f}")
-    lines.append(f"{'all':12}{figures.photographs:>8}{figures.found:>12}{figures.right:>8}{figures.accuracy:>8.4f}")
-    if figures.balanced_accuracy is not None:
-        lines.append(f"balanced accuracy (emotions with {FEWEST} photographs or more): {figures.balanced_accuracy:.4f}")
-    return lines
+def _likeliest(answer: Mapping[str, float], labels: Sequence[str]) -> str:
+    row: NDArray[np.float32] = np.array([list(answer.values())], dtype=np.float32)
+    return labels[int(choose_classes(row, list(answer), labels).argmax())]
 
 
-def _read_answers(log: Path) -> dict[str, str | None]:
-    """Return photograph to the likeliest emotion of its largest face, None where no face was found."""
-    try:
-        lines = log.read_bytes().splitlines()
-    except OSError as error:
-        raise MediaError(f"{log}: expected a log of JSON lines, which cannot be read: {error.strerror}") from error
-    answers: dict[str, str | None] = {}
-    areas: dict[str, float] = {}
-    for number, text in enumerate(lines, start=1):
-        try:
-            line = msgspec.json.decode(text, type=Line) if text.strip() else Line()
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise MediaError(f"{log}: line {number}: expected a reading as JSON, found other text: {error}") from error
-        if line.source is None:
-            continue
-        answers.setdefault(line.source, None)
-        area = line.box[2] * line.box[3] if line.box else 0.0
-        if line.probabilities and area > areas.get(line.source, -1.0):
-            areas[line.source] = area
-            answers[line.source] = max(line.probabilities, key=line.probabilities.__getitem__)
-    if not answers:
-        raise MediaError(f"{log}: expected lines with a source, found none: log a folder of photographs")
-    return answers
-
-
-def _photographs(folder: Path) -> list[str]:
-    names = [path.relative_to(folder).as_posix() for path in find_pictures(folder)]
-    if not names:
+def _list_photos(folder: Path) -> list[tuple[str, str]]:
+    """Return the path below `folder` and the emotion of each photograph."""
+    if not folder.is_dir():
+        raise MediaError(f"{folder}: expected a folder of photographs, one folder for each emotion, found none")
+    photos = []
+    for path in find_pictures(folder):
+        name = printable(path.relative_to(folder).as_posix())
+        emotion = emotion_of(PurePosixPath(name).parent.name)
+        if emotion is None:
+            raise MediaError(f"{folder}: expected photographs in folders named {KNOWN}, found {name}: move it")
+        photos.append((name, emotion))
+    if not photos:
         raise MediaError(f"{folder}: expected photographs in folders named by emotion, found none")
-    return names
-
-
-def _truth(name: str, log: Path) -> str:
-    emotion = PurePath(name).parent.name
-    if emotion not in EMOTIONS:
-        raise MediaError(f"{log}: expected photographs in folders named {', '.join(EMOTIONS)}, found {name}")
-    return emotion
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns the exit code (see `edge.errors`)."""
-    parser = argparse.ArgumentParser(prog="python -m train.photos", description=__doc__)
-    parser.add_argument("log", type=Path, help="JSON lines, as the runtime wrote them for the folder")
-    parser.add_argument("folder", type=Path, help="the photographs: FOLDER/<emotion>/<file>")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    options = parser.parse_args(arguments)
-
-    def body() -> None:
-        print("\n".join(photo_lines(compare_photos(options.log, options.folder))))  # noqa: T201  # the command's answer
-
-    return run_command("photos", body, stopped="stopped", debug=options.debug)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return photos

@@ -1,10 +1,14 @@
 """Draws the figures of a training and of an evaluation."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+
+from train.metrics import Curve, Figures
 
 BLUE, ORANGE, GREEN, PINK, SKY, VERMILION, BLACK = (
     "#0072b2",
@@ -19,6 +23,13 @@ BLUE, ORANGE, GREEN, PINK, SKY, VERMILION, BLACK = (
 
 Source: Okabe and Ito 2008, "Color Universal Design"; without its yellow, which is too pale for a line on white.
 """
+
+CLASS_COLORS = (VERMILION, GREEN, PINK, ORANGE, BLUE, SKY, BLACK)
+LINES = ("-", "--", "-.", ":")
+"""Of the classes, in the order of the labels."""
+
+DARK = 0.6
+"""Share above which a cell of the confusion matrix is so dark that its text is white."""
 
 
 def draw_history(history: Sequence[Mapping[str, float]]) -> Figure:
@@ -48,3 +59,60 @@ def _draw_epochs(axes: Axes, history: Sequence[Mapping[str, float]], name: str, 
     axes.set_ylabel(name)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
+
+
+def draw_confusion(confusion: Sequence[Sequence[int]], labels: Sequence[str]) -> Figure:
+    """Draw a row for each true class and a column for each answer; a cell has its share of the row, and its count."""
+    counts = np.asarray(confusion)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure = Figure(figsize=(7, 6.2), layout="constrained")
+    axes = figure.subplots()
+    picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (truth, answer), share in np.ndenumerate(shares):
+        color = "white" if share > DARK else "black"
+        text = f"{100 * share:.0f} %\n{counts[truth, answer]}"
+        axes.text(answer, truth, text, ha="center", va="center", color=color, fontsize=8)
+    axes.set_xticks(range(len(labels)), labels, rotation=30, ha="right")
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_xlabel("answer")
+    axes.set_ylabel("true class")
+    figure.colorbar(picture, label="share of the true class", shrink=0.8)
+    return figure
+
+
+def draw_roc(curves: Mapping[str, Curve], auc: Mapping[str, float]) -> Figure:
+    """Draw the one-against-rest ROC curve of each class, and the area under it in the legend."""
+    figure = Figure(figsize=(6.4, 5.8), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="#999999", linewidth=0.8, label="chance")
+    for (name, (false, true)), color, line in zip(curves.items(), cycle(CLASS_COLORS), cycle(LINES), strict=False):
+        axes.plot(false, true, line, color=color, label=f"{name}, AUC {auc[name]:.3f}")
+    axes.set_xlabel("share of the other faces given this answer")
+    axes.set_ylabel("share of the class given this answer")
+    axes.set_aspect("equal")
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right")
+    return figure
+
+
+def draw_calibration(figures: Figures) -> Figure:
+    """Draw accuracy by confidence (reliability diagram), and below it how many answers have each confidence."""
+    figure = Figure(figsize=(6.4, 6.4), layout="constrained")
+    upper, lower = figure.subplots(2, 1, height_ratios=(3, 1), sharex=True)
+    bins = figures.calibration
+    lefts, widths = [one.low for one in bins], [one.high - one.low for one in bins]
+    style = {"align": "edge", "edgecolor": "white"}
+    upper.bar(lefts, [one.accuracy for one in bins], widths, color=SKY, label="share right", **style)
+    upper.plot([0, 1], [0, 1], "--", color=BLACK, linewidth=1, label="as sure as right")
+    upper.plot([one.confidence for one in bins], [one.accuracy for one in bins], "o", color=VERMILION, label="mean")
+    upper.set_ylim(0, 1)
+    upper.set_ylabel("accuracy")
+    upper.set_title(f"expected calibration error {figures.calibration_error:.4f}", fontsize=10)
+    upper.legend(loc="upper left")
+    lower.bar(lefts, [one.faces for one in bins], widths, color=BLUE, **style)
+    lower.set_xlim(0, 1)
+    lower.set_xlabel("confidence, the probability of the answer")
+    lower.set_ylabel("faces")
+    for axes in (upper, lower):
+        axes.grid(alpha=0.3)
+    return figure

@@ -1,4 +1,4 @@
-"""The evaluation: one table for any model, on the whole split and on what was not trained on."""
+"""The command: one report for any model, on the screen, as a page and as JSON."""
 
 import keras
 import msgspec
@@ -7,101 +7,143 @@ import pytest
 from keras import layers
 
 from edge.labels import EMOTIONS
-from train.evaluate import Report, evaluate, evaluation_lines, main
-from train.faces import FaceData, FaceSet
+from edge.run import SHIPPED_MODEL
+from train.evaluate import main, parse_arguments, report_folder
+from train.report import Report
+from train.state import BEST, RunSettings, RunState, write_state
+
+SHIPPED_CHECKPOINT = SHIPPED_MODEL.with_suffix(".keras")
 
 
-def answers_of(codes):
-    """Certain answers."""
-    return np.eye(7, dtype=np.float32)[codes]
-
-
-def with_leak(face_data):
-    """The data set with its first seven validation faces in training as well."""
-    copied = face_data.validation.where(np.arange(len(face_data.validation)) < 7)
-    training = FaceSet(
-        np.concatenate([face_data.training.pixels, copied.pixels]),
-        np.concatenate([face_data.training.targets, copied.targets]),
+def net(classes=7, side=48):
+    """A net that was never trained."""
+    return keras.Sequential(
+        [keras.Input((side, side, 1)), layers.AveragePooling2D(8), layers.Flatten(), layers.Dense(classes, "softmax")]
     )
-    return FaceData("leaky", EMOTIONS, training, face_data.validation, face_data.test)
-
-
-def test_faces_known_from_training_are_left_out_of_the_second_figure(face_data):
-    """A model that knows only the leaked faces has a third of the split right, and nothing of the unseen."""
-    data = with_leak(face_data)
-    codes = data.validation.codes
-    evaluation = evaluate(answers_of(np.where(np.arange(21) < 7, codes, (codes + 1) % 7)), data, split="validation")
-    assert evaluation.official.faces == 21
-    assert evaluation.official.accuracy == pytest.approx(1 / 3)
-    assert evaluation.unseen is not None
-    assert evaluation.unseen.faces == 14
-    assert evaluation.unseen.accuracy == 0.0
-
-
-def test_a_split_that_is_all_known_has_no_second_figure(face_data):
-    """Nothing unseen is no figure rather than a nought."""
-    data = FaceData("known", EMOTIONS, face_data.training, face_data.training, face_data.test)
-    evaluation = evaluate(answers_of(data.validation.codes), data, split="validation")
-    assert evaluation.unseen is None
-    assert any("-" in line for line in evaluation_lines(evaluation))
-
-
-def test_the_split_asked_for_is_measured(face_data):
-    """Test answers are compared with the test faces, under the name the data's makers use."""
-    few = face_data.test.where(np.arange(len(face_data.test)) < 7)
-    data = FaceData("small", EMOTIONS, face_data.training, face_data.validation, few)
-    evaluation = evaluate(answers_of(few.codes), data, split="test")
-    assert evaluation.split == "test"
-    assert evaluation.official.faces == 7
-    assert evaluation.official.accuracy == 1.0
 
 
 @pytest.fixture
-def checkpoint(tmp_path):
-    """A checkpoint of seven classes that was never trained."""
-    path = tmp_path / "net.keras"
-    keras.Sequential(
-        [keras.Input((48, 48, 1)), layers.AveragePooling2D(8), layers.Flatten(), layers.Dense(7, "softmax")]
-    ).save(path)
-    return path
+def here(tmp_path, monkeypatch, rows, write_table):
+    """A folder with a table, a checkpoint and a photograph to work in."""
+    write_table(rows)
+    net().save(tmp_path / "net.keras")
+    (tmp_path / "photos" / "happy").mkdir(parents=True)
+    (tmp_path / "photos" / "happy" / "a.jpg").write_bytes(b"")
+    (tmp_path / "file").write_text("")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
-def test_the_command_prints_a_table_and_writes_json(checkpoint, rows, write_table, tmp_path, capsys):
-    """The same figures stand on the screen and in the file."""
-    out = tmp_path / "figures.json"
-    log = tmp_path / "photos.jsonl"
-    log.write_text('{"source": "happy/a.jpg", "probabilities": {"happy": 0.9, "sad": 0.1}, "box": [0, 0, 9, 9]}\n')
-    table = write_table(rows)
-    code = main([str(checkpoint), "--data", str(table), "--json", str(out), "--photos-log", str(log)])
-    assert code == 0
-    report = msgspec.json.decode(out.read_bytes(), type=Report)
+def read(folder):
+    """The JSON of a report."""
+    return msgspec.json.decode((folder / "report.json").read_bytes(), type=Report)
+
+
+def test_the_same_figures_stand_on_the_screen_on_the_page_and_in_the_json(here, capsys):
+    """One report for people and machines, in a folder named by what was measured."""
+    assert main(["net.keras", "--data", "fer2013.csv"]) == 0
+    folder = here / "reports" / "net-validation"
+    report = read(folder)
     printed = capsys.readouterr().out
     assert report.evaluation.split == "PublicTest"
     assert report.evaluation.official.faces == 14
-    assert f"{report.evaluation.official.accuracy:.4f}" in printed
+    figure = f"{report.evaluation.official.accuracy:.4f}"
+    assert figure in printed
+    assert figure in (folder / "report.html").read_text()
     assert all(name in printed for name in EMOTIONS)
-    assert report.photos is not None
-    assert report.photos.right == 1
+    assert "reports/net-validation/report.html" in printed
+
+
+def test_a_run_shows_its_epochs(here):
+    """A run's folder is evaluated by its best checkpoint, and its history is drawn."""
+    history = [{"loss": 2.0, "accuracy": 0.2, "val_loss": 2.0, "val_accuracy": 0.3}]
+    run = here / "runs" / "mine"
+    run.mkdir(parents=True)
+    net().save(run / BEST)
+    write_state(run, RunState(settings=RunSettings(labels=EMOTIONS, data="x"), history=history))
+    assert main(["runs/mine", "--data", "fer2013.csv", "--split", "test"]) == 0
+    folder = here / "reports" / "mine-test"
+    assert read(folder).history == history
+    assert read(folder).evaluation.split == "PrivateTest"
+    assert (folder / "history.png").is_file()
+
+
+def test_a_tflite_and_its_checkpoint_give_nearly_the_same_figures(here, datasets, capsys):
+    """One code for both formats: on real faces int8 answers as its checkpoint does, and the paired test says so."""
+    data = str(datasets / "fer2013-folders")
+    arguments = [str(SHIPPED_MODEL), "--data", data, "--split", "test", "--against", str(SHIPPED_CHECKPOINT)]
+    assert main([*arguments, "--report", "out"]) == 0
+    report = read(here / "out")
+    assert report.comparison is not None
+    ours, theirs = report.evaluation.official, report.comparison.evaluation.official
+    assert ours.faces == theirs.faces > 30
+    assert ours.accuracy == pytest.approx(theirs.accuracy, abs=0.05)
+    assert report.comparison.official.p_value > 0.05
+    assert "Against edge_small.keras" in capsys.readouterr().out
+
+
+def test_five_classes_of_a_model_of_seven(here):
+    """The other classes' faces are left out, and a face is never called what was not asked for."""
+    assert main(["net.keras", "--data", "fer2013.csv", "--classes", "5"]) == 0
+    report = read(here / "reports" / "net-validation-5-classes")
+    assert len(report.evaluation.labels) == 5
+    assert report.model_labels == EMOTIONS
+    assert report.evaluation.official.faces == 10
+    assert np.array(report.evaluation.official.confusion).shape == (5, 5)
+
+
+def test_a_checkpoint_of_others_is_told_its_labels_and_its_range(here):
+    """A 64 px net with labels in its own order answers about the same faces."""
+    net(classes=3, side=64).save(here / "theirs.keras")
+    arguments = ["theirs.keras", "--data", "fer2013.csv", "--labels", "sad", "happy", "neutral"]
+    assert main([*arguments, "--value-range", "-1", "1"]) == 0
+    report = read(here / "reports" / "theirs-validation")
+    assert report.evaluation.labels == ("sad", "happy", "neutral")
+    assert report.evaluation.official.faces == 6
+
+
+def test_photographs_are_measured_the_whole_way(here, capsys):
+    """A folder with nothing to find is an error; with a real face the report has a section of it."""
+    (here / "photos" / "happy" / "b.png").write_bytes(
+        (SHIPPED_MODEL.parents[1] / "edge" / "assets" / "astronaut_face.png").read_bytes()
+    )
+    assert main([str(SHIPPED_MODEL), "--data", "fer2013.csv", "--photos", "photos", "--report", "out"]) == 0
+    photos = read(here / "out").photos
+    assert photos is not None
+    assert (photos.photographs, photos.found) == (2, 1)
+    assert "Photographs" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "folder"),
+    [
+        (["models/edge_small.tflite"], "reports/edge_small-validation"),
+        (["a.tflite", "--against", "b.keras", "--classes", "6"], "reports/a-against-b-validation-6-classes"),
+        (["a.tflite", "--split", "test", "--report", "mine"], "mine"),
+    ],
+)
+def test_what_differs_is_reported_to_different_folders(arguments, folder):
+    """No report hides another."""
+    assert str(report_folder(parse_arguments([*arguments, "--data", "x"]))) == folder
 
 
 BAD_CALLS = {
     "no model": (["nowhere.keras", "--data", "x"], 4, "expected a .keras or .h5 checkpoint"),
     "no tflite": (["nowhere.tflite", "--data", "x"], 4, "expected a .tflite model"),
+    "no other": (["net.keras", "--data", "x", "--against", "nowhere.keras"], 4, "nowhere.keras: expected"),
     "no data": (["net.keras", "--data", "nowhere.csv"], 3, "expected a data set here"),
     "wrong labels": (["net.keras", "--data", "x", "--labels", "happy", "sad"], 4, "expected an output of shape"),
-    "no log": (["net.keras", "--data", "fer2013.csv", "--photos-log", "nowhere"], 3, "expected a log"),
-    "no place": (["net.keras", "--data", "fer2013.csv", "--json", "no/where.json"], 2, "expected a file that can be"),
+    "wrong range": (["net.keras", "--data", "x", "--value-range", "1", "0"], 2, "expected black below white"),
+    "photos for keras": (["net.keras", "--data", "x", "--photos", "photos"], 2, "convert it first"),
+    "no photos": (["a.tflite", "--data", "x", "--photos", "nowhere"], 3, "expected a folder of photographs"),
+    "no place": (["net.keras", "--data", "fer2013.csv", "--report", "file/report"], 2, "expected a folder for the"),
 }
 
 
-@pytest.mark.usefixtures("checkpoint")
+@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(("arguments", "code", "message"), BAD_CALLS.values(), ids=BAD_CALLS.keys())
-def test_a_bad_call_is_one_line_and_its_exit_code(
-    rows, write_table, tmp_path, monkeypatch, capsys, arguments, code, message
-):
+def test_a_bad_call_is_one_line_and_its_exit_code(capsys, arguments, code, message):
     """No traceback for the user's mistakes."""
-    write_table(rows)
-    monkeypatch.chdir(tmp_path)
     assert main(arguments) == code
     error = capsys.readouterr().err
     assert message in error

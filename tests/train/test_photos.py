@@ -1,111 +1,112 @@
-"""The runtime's log of photographs against their folders' names."""
+"""The whole path on photographs, against their folders' names."""
 
-import msgspec
+from pathlib import Path
+
+import cv2
+import numpy as np
 import pytest
 
-from edge.errors import MediaError
-from train.photos import FEWEST, PhotoCount, compare_photos, main
+from edge.errors import ConfigError, MediaError
+from edge.labels import CLASS_SETS, EMOTIONS
+from edge.records import Box, Observation, Reading
+from edge.run import SHIPPED_MODEL
+from train.photos import FEWEST, AnswerSink, PhotoCount, answer_photos, check_photos, measure_photos
+
+ASTRONAUT = Path(__file__).resolve().parents[2] / "edge" / "assets" / "astronaut_face.png"
 
 
-def line(source, answer=None, *, box=(0, 0, 50, 50), emotion=None):
-    """One line as the runtime writes it; without an answer no face was found."""
-    probabilities = {"happy": 0.1, "sad": 0.1, "neutral": 0.1, answer: 0.7} if answer else None
-    return {
-        "time": "2026-01-01T00:00:00Z",
-        "source": source,
-        "track": 1,
-        "box": box if answer else None,
-        "emotion": emotion or answer,
-        "probabilities": probabilities,
-    }
+def says(emotion, *, instead=()):
+    """Probabilities with this first choice; then those of `instead`, in falling order."""
+    order = [emotion, *instead]
+    return {name: 0.5 / (1 + order.index(name)) if name in order else 0.01 for name in EMOTIONS}
 
 
-@pytest.fixture
-def write_log(tmp_path):
-    """Write lines as a log."""
-
-    def write(*lines):
-        path = tmp_path / "photos.jsonl"
-        path.write_bytes(b"".join(msgspec.json.encode(one) + b"\n" for one in lines))
-        return path
-
-    return write
+def photographs(folder, *names):
+    """Photographs whose content does not matter."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"")
+    return folder
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """Three photographs; their content does not matter here."""
-    for name in ("happy/a.jpg", "happy/b.jpg", "sad/c.jpg"):
-        path = tmp_path / "photos" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"")
-    return tmp_path / "photos"
+def test_a_face_that_was_not_found_is_a_wrong_answer(tmp_path):
+    """The whole path is measured, the detector included; so is a photograph that nobody could open."""
+    folder = photographs(tmp_path, "happy/a.jpg", "happy/b.jpg", "happy/broken.jpg", "sad/c.jpg")
+    answers = {"happy/a.jpg": says("happy"), "happy/b.jpg": None, "sad/c.jpg": says("fear")}
+    figures = measure_photos(answers, folder, EMOTIONS)
+    assert figures.by_emotion == {"happy": PhotoCount(3, 2 - 1, 1), "sad": PhotoCount(1, 1, 0)}
+    assert (figures.photographs, figures.found, figures.right) == (4, 2, 1)
+    assert figures.accuracy == 0.25
 
 
-def test_the_likeliest_emotion_counts_even_where_the_runtime_was_unsure(write_log):
-    """`uncertain` is a threshold's word; what is measured is the net's first choice."""
-    figures = compare_photos(write_log(line("happy/a.jpg", "happy", emotion="uncertain")))
-    assert figures.right == 1
+def test_the_largest_face_answers_for_its_photograph():
+    """A small face in the background does not decide, first or last."""
 
+    def reading(side, emotion):
+        return Reading(1, Box(0, 0, side, side), "uncertain", 0.2, says(emotion), 0, 0.0, 0.0)
 
-def test_the_largest_face_answers_for_its_photograph(write_log):
-    """A small face in the background does not decide, first or last in the log."""
-    small, large = line("happy/a.jpg", "sad", box=(0, 0, 20, 20)), line("happy/a.jpg", "happy", box=(30, 0, 60, 60))
+    small, large = reading(20, "sad"), reading(60, "happy")
     for order in ((small, large), (large, small)):
-        figures = compare_photos(write_log(*order))
-        assert (figures.photographs, figures.right) == (1, 1)
+        sink = AnswerSink(pictures=1)
+        sink.write(Observation(0, "happy/a.jpg", 0.0, 0.0, order, (1,)))
+        sink.close()
+        assert sink.answers == {"happy/a.jpg": says("happy")}
 
 
-def test_a_face_that_was_not_found_is_a_wrong_answer(write_log):
-    """The whole path is measured, the detector included."""
-    figures = compare_photos(write_log(line("happy/a.jpg", "happy"), line("happy/b.jpg")))
-    assert figures.by_emotion == {"happy": PhotoCount(photographs=2, found=1, right=1)}
-    assert figures.accuracy == 0.5
-
-
-def test_photographs_that_the_log_forgot_count_too(write_log, folder):
-    """With the folder given, a photograph without a line is one without a face."""
-    figures = compare_photos(write_log(line("happy/a.jpg", "happy")), folder)
-    assert (figures.photographs, figures.found, figures.right) == (3, 1, 1)
-
-
-def test_balanced_accuracy_leaves_rare_classes_out(write_log):
+def test_balanced_accuracy_leaves_rare_classes_out(tmp_path):
     """A class of too few photographs says little and does not weigh as much as the others."""
-    many = [line(f"happy/{number}.jpg", "happy" if number % 2 else "sad") for number in range(FEWEST)]
-    few = [line(f"fear/{number}.jpg", "sad") for number in range(FEWEST - 1)]
-    figures = compare_photos(write_log(*many, *few))
-    assert figures.balanced_accuracy == 0.5
-    assert figures.by_emotion["fear"].photographs == FEWEST - 1
-    assert compare_photos(write_log(*few)).balanced_accuracy is None
+    many = [f"happy/{number}.jpg" for number in range(FEWEST)]
+    few = [f"fear/{number}.jpg" for number in range(FEWEST - 1)]
+    folder = photographs(tmp_path, *many, *few)
+    answers = dict.fromkeys(many[: FEWEST // 2], says("happy")) | dict.fromkeys(few, says("sad"))
+    assert measure_photos(answers, folder, EMOTIONS).balanced_accuracy == 0.5
+    assert measure_photos(answers, photographs(tmp_path / "few", *few), EMOTIONS).balanced_accuracy is None
 
 
-def test_a_log_of_other_photographs_is_refused(write_log, folder):
-    """Figures of one folder under another's name would be false."""
-    with pytest.raises(MediaError, match=r"found happy/z\.jpg: give the folder it was made of"):
-        compare_photos(write_log(line("happy/z.jpg", "happy")), folder)
+def test_with_fewer_classes_only_their_photographs_and_answers_count(tmp_path):
+    """Of five classes, a face said to be afraid is what it is next likely to be; photographs of fear are left out."""
+    folder = photographs(tmp_path, "surprise/a.jpg", "fear/b.jpg")
+    answers = dict.fromkeys(["surprise/a.jpg", "fear/b.jpg"], says("fear", instead=("surprise",)))
+    figures = measure_photos(answers, folder, CLASS_SETS[5])
+    assert (figures.photographs, figures.right, figures.left_out) == (1, 1, 1)
+    with pytest.raises(MediaError, match=r"expected photographs of happy, sad, found none: choose other --classes"):
+        measure_photos(answers, folder, ("happy", "sad"))
 
 
-def test_a_line_that_is_no_reading_is_named(tmp_path):
-    """The line's number stands in the message."""
-    log = tmp_path / "log"
-    log.write_text('{"source": "happy/a.jpg"}\n{"source": \n')
-    with pytest.raises(MediaError, match="line 2: expected a reading as JSON"):
-        compare_photos(log)
+def test_folders_may_be_called_what_data_sets_call_them(tmp_path):
+    """Happiness is happy, in any case."""
+    folder = photographs(tmp_path, "Happiness/a.jpg")
+    assert measure_photos({"Happiness/a.jpg": says("happy")}, folder, EMOTIONS).right == 1
 
 
-def test_a_folder_name_that_is_no_emotion_is_refused(write_log):
-    """There is nothing to compare the answer with."""
-    with pytest.raises(MediaError, match="expected photographs in folders named"):
-        compare_photos(write_log(line("holiday/a.jpg", "happy")))
+@pytest.mark.parametrize(
+    ("model", "names", "error", "message"),
+    [
+        ("net.keras", ["happy/a.jpg"], ConfigError, "expected a .tflite, since photographs go through the runtime"),
+        ("net.tflite", [], MediaError, "expected a folder of photographs, one folder for each emotion, found none"),
+        ("net.tflite", ["happy/notes.txt"], MediaError, "expected photographs in folders named by emotion, found none"),
+        ("net.tflite", ["holiday/a.jpg"], MediaError, r"expected photographs in folders named angry, .*holiday/a\.jpg"),
+    ],
+)
+def test_what_cannot_be_measured_is_told_before_any_work(tmp_path, model, names, error, message):
+    """A wrong folder or a model that the runtime cannot run."""
+    folder = photographs(tmp_path / "photos", *names)
+    with pytest.raises(error, match=message):
+        check_photos(Path(model), folder)
 
 
-def test_the_command_prints_its_table(write_log, folder, tmp_path, capsys):
-    """Counts by emotion and in all; an empty or missing log is exit code 3 in one line."""
-    log = write_log(line("happy/a.jpg", "happy"), line("sad/c.jpg", "happy"))
-    assert main([str(log), str(folder)]) == 0
-    printed = capsys.readouterr().out.split()
-    assert printed[printed.index("all") + 1 : printed.index("all") + 5] == ["3", "2", "1", "0.3333"]
-    (tmp_path / "empty").write_text("")
-    for bad in ("empty", "missing"):
-        assert main([str(tmp_path / bad), str(folder)]) == 3
-        assert capsys.readouterr().err.count("\n") == 1
+def test_the_runtime_itself_answers(tmp_path):
+    """A real photograph is found and named; on a grey one there is no face, and a broken one is passed over."""
+    for name, picture in {
+        "happy/astronaut.png": cv2.imread(str(ASTRONAUT)),
+        "sad/grey.png": np.full((99, 99), 99),
+    }.items():
+        (tmp_path / name).parent.mkdir()
+        cv2.imwrite(str(tmp_path / name), picture)
+    photographs(tmp_path, "sad/broken.png")
+    answers = answer_photos(SHIPPED_MODEL, tmp_path)
+    assert answers["sad/grey.png"] is None
+    assert answers["happy/astronaut.png"] is not None
+    assert sum(answers["happy/astronaut.png"].values()) == pytest.approx(1, abs=1e-4)
+    figures = measure_photos(answers, tmp_path, EMOTIONS)
+    assert (figures.photographs, figures.found) == (3, 1)
