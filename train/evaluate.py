@@ -36,7 +36,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m train.evaluate", description=__doc__)
     parser.add_argument("model", type=Path, help="a run's folder, a .keras or .h5 checkpoint, or a .tflite")
     parser.add_argument(
-        "--data", type=Path, required=True, help="fer2013.csv (plain, .xz, .zip), or a tree train/ test/"
+        "--data", type=Path, nargs="+", required=True, help="fer2013.csv or a tree of pictures; several are joined"
     )
     parser.add_argument(
         "--split", choices=get_args(Split), default="validation", help="test is for released models only"
