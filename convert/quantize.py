@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 
 from convert import with_litert, with_tensorflow
+from convert.elu import elu_in_int8
 from convert.export import FloatModel
 from convert.ranges import CalibrationRanges, check_belongs
 from edge.errors import ConfigError
@@ -59,10 +60,12 @@ def quantize(
     else:
         limits = []
     if backend == "litert":
-        return with_litert.quantize(model.content, limits, precision=precision)
-    if precision in ("dynamic", "float16"):
-        return with_tensorflow.convert_keras(model.keras, precision=precision)
-    return with_tensorflow.quantize_int8(model.content, limits, float_ends=precision == "int8-float-io")
+        content = with_litert.quantize(model.content, limits, precision=precision)
+    elif precision in ("dynamic", "float16"):
+        content = with_tensorflow.convert_keras(model.keras, precision=precision)
+    else:
+        content = with_tensorflow.quantize_int8(model.content, limits, float_ends=precision == "int8-float-io")
+    return elu_in_int8(content)
 
 
 def versions(*, backend: Backend = DEFAULT_BACKEND) -> dict[str, str]:
