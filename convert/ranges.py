@@ -32,7 +32,7 @@ class CalibrationRanges(Record, frozen=True, kw_only=True):
     """What a calibration found, and on what.
 
     weights_sha256: of the net that was measured; see `convert.export`.
-    temperature: what the checkpoint's logits were divided by in that net.
+    temperature: what the checkpoint's logits were divided by in that net. equalised: whether `convert.equalise` made it.
     dataset, split, faces, seed: what was drawn; counts: label to number of faces.
     ranges: one for each activation, in the order in which the graph computes them.
     """
@@ -40,6 +40,7 @@ class CalibrationRanges(Record, frozen=True, kw_only=True):
     schema_version: Annotated[int, Meta(ge=SCHEMA_VERSION, le=SCHEMA_VERSION)] = SCHEMA_VERSION
     weights_sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
     temperature: Annotated[float, Meta(gt=0.0)] = 1.0
+    equalised: bool = False
     dataset: str
     split: str
     faces: Annotated[int, Meta(gt=0)]
@@ -53,14 +54,16 @@ class CalibrationRanges(Record, frozen=True, kw_only=True):
         return f"{self.faces} faces of {self.dataset} {self.split}, balanced over classes, seed {self.seed}"
 
 
-def measure_ranges(model: FloatModel, calibration: CalibrationFaces, *, temperature: float = 1.0) -> CalibrationRanges:
+def measure_ranges(
+    model: FloatModel, calibration: CalibrationFaces, *, temperature: float = 1.0, equalised: bool = False
+) -> CalibrationRanges:
     """Run the faces through the float32 graph and note how far each activation reaches.
 
     Args:
         model: the graph.
         calibration: faces of the training split.
-        temperature: what the logits of `model` were divided by already; it is kept with the ranges, so that the same
-            net can be made of the checkpoint again.
+        temperature, equalised: what was done to the checkpoint before its export; it is kept with the ranges, so that
+            the same net can be made of it again.
     """
     activations = list_activations(model.content)
     lows, highs = np.full(len(activations), np.inf), np.full(len(activations), -np.inf)
@@ -70,6 +73,7 @@ def measure_ranges(model: FloatModel, calibration: CalibrationFaces, *, temperat
     return CalibrationRanges(
         weights_sha256=model.weights_sha256,
         temperature=temperature,
+        equalised=equalised,
         dataset=calibration.dataset,
         split=calibration.split,
         faces=len(calibration.faces),

@@ -38,7 +38,7 @@ def test_the_file_says_where_it_comes_from_and_holds_no_picture(ranges, trained)
     """Data set, split, faces, seed and classes; two numbers for each activation and no more."""
     assert ranges.description == "42 faces of FER2013 Training, balanced over classes, seed 0"
     assert ranges.counts == dict.fromkeys(trained.data.labels, 6)
-    assert ranges.temperature == 1.0
+    assert (ranges.temperature, ranges.equalised) == (1.0, False)
     record = msgspec.json.decode(ranges_bytes(ranges))
     assert {key for measured in record["ranges"] for key in measured} == {"name", "op", "low", "high"}
 
@@ -115,6 +115,7 @@ def test_the_ranges_stand_beside_the_checkpoint(tmp_path):
     assert ranges_path(tmp_path / "edge_small.keras") == tmp_path / "edge_small.ranges.json"
 
 
-def test_the_temperature_is_kept(float_model, calibration):
-    """A clean clone has to divide the logits by the same number before it exports."""
-    assert measure_ranges(float_model, calibration, temperature=1.3).temperature == 1.3
+def test_what_was_done_to_the_checkpoint_is_kept(float_model, calibration):
+    """A clean clone has to divide the logits by the same number, and to equalise or not, before it exports."""
+    ranges = measure_ranges(float_model, calibration, temperature=1.3, equalised=True)
+    assert (ranges.temperature, ranges.equalised) == (1.3, True)

@@ -1,0 +1,177 @@
+"""Equalises the channels between two layers, so that one scale in int8 serves them all.
+
+A channel made s times smaller before a ReLU, and met behind it by weights s times larger, changes no answer. But it
+changes what int8 loses: all channels of an activation share one scale, and next to one that is a thousand times larger
+the others are nought.
+
+Source: Nagel et al. 2019, "Data-Free Quantization Through Weight Equalization and Bias Correction", arXiv 1906.04721.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import TypeAlias
+
+import keras
+import numpy as np
+from keras import layers
+from numpy.typing import NDArray
+
+log = logging.getLogger(__name__)
+
+PASSES = 20
+"""At most so often over all pairs: what one pair gives, the next may pass on."""
+
+SPREAD = 3.0
+"""Batch normalization gives values with mean beta and deviation gamma: so many deviations count as their reach.
+
+Source: Nagel et al. 2019, section 4.2.1.
+"""
+
+Producer: TypeAlias = layers.BatchNormalization | layers.Conv2D | layers.DepthwiseConv2D | layers.Dense
+Consumer: TypeAlias = layers.Conv2D | layers.DepthwiseConv2D | layers.SeparableConv2D | layers.Dense
+
+EQUIVARIANT = (
+    layers.MaxPooling2D,
+    layers.AveragePooling2D,
+    layers.GlobalMaxPooling2D,
+    layers.GlobalAveragePooling2D,
+    layers.ZeroPadding2D,
+    layers.Dropout,
+    layers.Flatten,
+)
+"""Layers that treat each channel alone, and give s times as much for s times as much."""
+
+HOMOGENEOUS = (keras.activations.relu, keras.activations.leaky_relu, keras.activations.linear)
+"""Activations that give s times as much for s times as much."""
+
+
+def equalise(model: keras.Model) -> keras.Model:
+    """Return a copy of `model` with equalised channels, which answers exactly as `model` does.
+
+    The factors are powers of two, so that no float32 is rounded. Pairs of convolution (with or without batch
+    normalization) or dense layer, and the convolution or dense layer that alone is fed by it, are equalised; what is
+    added to something else, or goes to two layers, is left as it is.
+    """
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    pairs = list(_pairs(copy))
+    changed = [False] * len(pairs)
+    for _ in range(PASSES):
+        now = [_balance(producer, consumer) for producer, consumer in pairs]
+        changed = [before or after for before, after in zip(changed, now, strict=True)]
+        if not any(now):
+            break
+    log.info("equalised: %d of %d pairs of layers", sum(changed), len(pairs))
+    return copy
+
+
+def _balance(producer: Producer, consumer: Consumer) -> bool:
+    """Make the reach of each channel and the weights it meets as large as each other; False where they are."""
+    reach = _reach(producer)
+    variable = consumer.depthwise_kernel if isinstance(consumer, layers.SeparableConv2D) else consumer.kernel
+    kernel = np.asarray(variable)
+    # Rows of a dense layer behind Flatten are places by channels; so are a convolution's after (height, width).
+    by_channel = kernel.reshape(-1, len(reach), kernel.shape[-1])
+    met = np.abs(by_channel).max(axis=(0, 2))
+    alive = (reach > 0) & (met > 0)
+    if not alive.any():
+        return False
+    logarithms = np.log2(np.where(alive, reach, 1.0) / np.where(alive, met, 1.0)) / 2
+    logarithms -= logarithms[alive].mean()
+    factors = np.where(alive, np.exp2(np.rint(logarithms)), 1.0).astype(np.float32)
+    if (factors == 1).all():
+        return False
+    variable.assign((by_channel * factors[:, np.newaxis]).reshape(kernel.shape))
+    _divide(producer, factors)
+    return True
+
+
+def _reach(producer: Producer) -> NDArray[np.float64]:
+    """(C,) how far the values of each channel go, up to a factor common to all."""
+    if isinstance(producer, layers.BatchNormalization):
+        return np.abs(_float64(producer.beta)) + SPREAD * np.abs(_float64(producer.gamma))
+    kernel = np.abs(_float64(producer.kernel))
+    outgoing = 2 if isinstance(producer, layers.DepthwiseConv2D) else kernel.ndim - 1
+    reach: NDArray[np.float64] = kernel.max(axis=tuple(axis for axis in range(kernel.ndim) if axis != outgoing))
+    return reach
+
+
+def _divide(producer: Producer, factors: NDArray[np.float32]) -> None:
+    """Make each channel that comes out of `producer` smaller by its factor."""
+    if isinstance(producer, layers.BatchNormalization):
+        scaled = [producer.gamma, producer.beta]
+    else:
+        depthwise = isinstance(producer, layers.DepthwiseConv2D)
+        producer.kernel.assign(np.asarray(producer.kernel) / (factors[:, np.newaxis] if depthwise else factors))
+        scaled = [producer.bias] if producer.use_bias else []
+    for variable in scaled:
+        variable.assign(np.asarray(variable) / factors)
+
+
+def _pairs(model: keras.Model) -> Iterator[tuple[Producer, Consumer]]:
+    """Yield the layers between which nothing but equivariant layers and homogeneous activations stands."""
+    takers = _takers(model)
+    for operation in takers:
+        if isinstance(operation, keras.Model):
+            yield from _pairs(operation)
+        elif _is_producer(operation):
+            consumer = _follow(operation, takers)
+            if consumer is not None:
+                yield operation, consumer
+
+
+def _takers(model: keras.Model) -> dict[keras.Operation, list[keras.Operation]]:
+    """Return for each operation of `model` those that take what it gives; the model itself stands for its caller."""
+    if isinstance(model, keras.Sequential):
+        return {layer: [taker] for layer, taker in pairwise([*model.layers, model])}
+    takers_of = defaultdict(list)
+    for operation in model.operations:
+        for tensor in keras.tree.flatten(operation.input):
+            takers_of[id(tensor)].append(operation)
+    for tensor in model.outputs:
+        takers_of[id(tensor)].append(model)
+    return {
+        operation: [taker for tensor in keras.tree.flatten(operation.output) for taker in takers_of[id(tensor)]]
+        for operation in model.operations
+    }
+
+
+def _follow(producer: Producer, takers: dict[keras.Operation, list[keras.Operation]]) -> Consumer | None:
+    """Return the layer that alone is fed by `producer`."""
+    layer = producer
+    while len(takers.get(layer, ())) == 1:
+        (layer,) = takers[layer]
+        if _is_consumer(layer):
+            return layer
+        if not _lets_through(layer):
+            break
+    return None
+
+
+def _is_producer(layer: keras.Operation) -> bool:
+    if isinstance(layer, layers.BatchNormalization):
+        return bool(layer.scale and layer.center)
+    plain = type(layer) in (layers.Conv2D, layers.Dense) or (
+        isinstance(layer, layers.DepthwiseConv2D) and layer.depth_multiplier == 1
+    )
+    return plain and layer.activation in HOMOGENEOUS
+
+
+def _is_consumer(layer: keras.Operation) -> bool:
+    if type(layer) is layers.Conv2D:
+        return bool(layer.groups == 1)
+    return isinstance(layer, layers.DepthwiseConv2D | layers.SeparableConv2D | layers.Dense)
+
+
+def _lets_through(layer: keras.Operation) -> bool:
+    if isinstance(layer, layers.ReLU):
+        return layer.max_value is None and not layer.threshold
+    if isinstance(layer, layers.Activation):
+        return layer.activation in HOMOGENEOUS
+    return isinstance(layer, (*EQUIVARIANT, layers.LeakyReLU))
+
+
+def _float64(variable: keras.Variable) -> NDArray[np.float64]:
+    return np.asarray(variable, dtype=np.float64)
