@@ -32,7 +32,8 @@ class CalibrationRanges(Record, frozen=True, kw_only=True):
     """What a calibration found, and on what.
 
     weights_sha256: of the net that was measured; see `convert.export`.
-    temperature: what the checkpoint's logits were divided by in that net. equalised: whether `convert.equalise` made it.
+    temperature: what the checkpoint's logits were divided by in that net.
+    equalised: whether `convert.equalise` made it.
     dataset, split, faces, seed: what was drawn; counts: label to number of faces.
     ranges: one for each activation, in the order in which the graph computes them.
     """
@@ -62,8 +63,8 @@ def measure_ranges(
     Args:
         model: the graph.
         calibration: faces of the training split.
-        temperature, equalised: what was done to the checkpoint before its export; it is kept with the ranges, so that
-            the same net can be made of it again.
+        temperature: what the checkpoint's logits were divided by before its export.
+        equalised: whether its channels were; both are kept, so that the same net can be made of it again.
     """
     activations = list_activations(model.content)
     lows, highs = np.full(len(activations), np.inf), np.full(len(activations), -np.inf)
