@@ -29,9 +29,9 @@ sheet: .venv-dev/ready ## draw augmented faces, to look at them; DATA=fer2013.cs
 	@$(if $(DATA),,$(error expected DATA=path of fer2013.csv or of a folder tree, found none))true
 	.venv-dev/bin/python -m train.sheet --data "$(DATA)" $(ARGS)
 
-evaluate: .venv-dev/ready ## measure a model; DATA=fer2013.csv MODEL=models/edge_small.tflite
+evaluate: .venv-dev/ready ## report on a model, with plots; DATA=fer2013.csv MODEL=models/edge_small.tflite ARGS="--photos FOLDER"
 	@$(if $(DATA),,$(error expected DATA=path of fer2013.csv or of a folder tree, found none))true
-	.venv-dev/bin/python -m train.evaluate $(if $(wildcard $(MODEL)),$(MODEL),models/$(MODEL).tflite) --data "$(DATA)" $(ARGS)
+	.venv-dev/bin/python -m train.evaluate "$(if $(wildcard $(MODEL))$(findstring /,$(MODEL))$(suffix $(MODEL)),$(MODEL),models/$(MODEL).tflite)" --data "$(DATA)" $(ARGS)
 
 convert: .venv-dev/ready ## make a verified int8 model of a training run; DATA=fer2013.csv RUN=runs/edge_small
 	@$(if $(DATA),,$(error expected DATA=path of fer2013.csv or of a folder tree, found none))true

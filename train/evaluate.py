@@ -13,18 +13,20 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.labels import CLASS_SETS
+from edge.errors import ConfigError
 from edge.vision.classify import EmotionClassifier
 from train.checkpoint import Checkpoint
+from train.classes import parse_classes, parse_merges
 from train.command import run_command
 from train.compare import Comparison, compare_answers
 from train.dataset import read_dataset
 from train.evaluation import choose_classes, evaluate
 from train.faces import FaceData, Split
+from train.ferplus import majority_faces
 from train.page import check_folder, write_report
 from train.photos import PhotoFigures, answer_photos, check_photos, measure_photos
 from train.predict import open_model, predict
-from train.report import Report
+from train.report import Majority, Report
 from train.sections import report_sections, section_lines
 
 MEASURING = ("numpy", "scikit-learn")
@@ -36,13 +38,26 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m train.evaluate", description=__doc__)
     parser.add_argument("model", type=Path, help="a run's folder, a .keras or .h5 checkpoint, or a .tflite")
     parser.add_argument(
-        "--data", type=Path, nargs="+", required=True, help="fer2013.csv or a tree of pictures; several are joined"
+        "--data",
+        type=Path,
+        nargs="+",
+        action="extend",
+        required=True,
+        help="fer2013.csv (plain, .xz, .zip) or a tree of pictures by emotion; several are joined",
     )
     parser.add_argument(
         "--split", choices=get_args(Split), default="validation", help="test is for released models only"
     )
     parser.add_argument(
-        "--classes", type=int, choices=sorted(CLASS_SETS), help="measure these of the model's classes alone"
+        "--classes", metavar="LIST", help="some of the model's: 7, 6, 5 or names with commas between (default: all)"
+    )
+    parser.add_argument(
+        "--merge", nargs="+", metavar="EMOTION=CLASS", help="a left-out emotion counts as a class; else it is dropped"
+    )
+    parser.add_argument("--seed", type=int, help="of the run, for sets without splits (default: the run's, else 0)")
+    parser.add_argument("--pooled", action="store_true", help="draw the splits anew, as a run with --pooled did")
+    parser.add_argument(
+        "--fer-plus", action="store_true", help="also measure against the majority of fer2013new.csv beside the table"
     )
     parser.add_argument("--against", metavar="MODEL", type=Path, help="another model, compared on the same faces")
     parser.add_argument(
@@ -66,7 +81,9 @@ def report_folder(options: argparse.Namespace) -> Path:
     if options.report:
         return Path(options.report)
     parts = [_name(options.model), *([f"against-{_name(options.against)}"] if options.against else [])]
-    parts += [options.split, *([f"{options.classes}-classes"] if options.classes else [])]
+    parts.append(options.split)
+    if options.classes:
+        parts.append(f"{options.classes}-classes" if options.classes.isdigit() else options.classes.replace(",", "-"))
     return Path("reports", "-".join(parts))
 
 
@@ -82,8 +99,8 @@ def evaluate_model(options: argparse.Namespace) -> None:
         check_photos(options.model, options.photos)
     model = _open(options.model, options)
     other = _open(options.against, options) if options.against else None
-    labels = CLASS_SETS[options.classes] if options.classes else model.labels
-    data = read_dataset(options.data, labels=labels)
+    labels = parse_classes(options.classes) if options.classes else model.labels
+    data = _read(options, model, labels)
     faces = data.held_out(options.split)
     answers = _answers(model, faces.pixels, labels)
     report = Report(
@@ -93,6 +110,7 @@ def evaluate_model(options: argparse.Namespace) -> None:
         versions={name: importlib.metadata.version(name) for name in _packages(model)},
         evaluation=evaluate(answers, data, split=options.split),
         comparison=_compare(answers, other, data, options) if other else None,
+        fer_plus=_fer_plus(options, model, labels) if options.fer_plus else None,
         photos=_photos(options, labels) if options.photos else None,
         history=model.state.history if isinstance(model, Checkpoint) and model.state else [],
     )
@@ -109,6 +127,15 @@ def _open(path: Path, options: argparse.Namespace) -> Checkpoint | EmotionClassi
         return open_model(path)
     value_range = tuple(options.value_range) if options.value_range else None
     return open_model(path, labels=options.labels, value_range=value_range)
+
+
+def _read(options: argparse.Namespace, model: Checkpoint | EmotionClassifier, labels: Sequence[str]) -> FaceData:
+    """Read the data as the run did, where it is known: splits drawn otherwise would measure on what was trained on."""
+    seed = options.seed
+    if seed is None:
+        seed = model.state.settings.seed if isinstance(model, Checkpoint) and model.state else 0
+    merges = parse_merges(options.merge or [], labels)
+    return read_dataset(options.data, labels=labels, merges=merges, seed=seed, pooled=options.pooled)
 
 
 def _answers(
@@ -128,6 +155,14 @@ def _compare(
     theirs = _answers(other, data.held_out(options.split).pixels, data.labels)
     official, clean = compare_answers(answers, theirs, data, split=options.split)
     return Comparison(str(options.against), evaluate(theirs, data, split=options.split), official, clean)
+
+
+def _fer_plus(options: argparse.Namespace, model: Checkpoint | EmotionClassifier, labels: Sequence[str]) -> Majority:
+    if len(options.data) > 1:
+        raise ConfigError(f"--fer-plus: expected FER2013 alone, found {len(options.data)} data sets: give one --data")
+    faces = majority_faces(options.data[0], labels=labels, split=options.split)
+    right = _answers(model, faces.pixels, labels).argmax(axis=1) == faces.codes
+    return Majority(len(faces), float(right.mean()))
 
 
 def _photos(options: argparse.Namespace, labels: Sequence[str]) -> PhotoFigures:

@@ -1,5 +1,6 @@
 """The command: one report for any model, on the screen, as a page and as JSON."""
 
+import cv2
 import keras
 import msgspec
 import numpy as np
@@ -8,7 +9,11 @@ from keras import layers
 
 from edge.labels import EMOTIONS
 from edge.run import SHIPPED_MODEL
+from train.checkpoint import open_checkpoint
+from train.dataset import read_dataset
 from train.evaluate import main, parse_arguments, report_folder
+from train.evaluation import evaluate
+from train.predict import predict
 from train.report import Report
 from train.state import BEST, RunSettings, RunState, write_state
 
@@ -102,6 +107,58 @@ def test_a_checkpoint_of_others_is_told_its_labels_and_its_range(here):
     assert report.evaluation.official.faces == 6
 
 
+def test_left_out_emotions_can_count_as_a_class(here):
+    """Two faces of disgust join the angry ones; without the merge they would be dropped."""
+    arguments = ["net.keras", "--data", "fer2013.csv", "--classes", "happy,angry", "--report", "out"]
+    assert main([*arguments, "--merge", "disgust=angry"]) == 0
+    assert read(here / "out").evaluation.official.faces == 6
+    assert main(arguments) == 0
+    assert read(here / "out").evaluation.official.faces == 4
+
+
+def test_splits_are_drawn_as_the_run_drew_them(here):
+    """Of a set without splits, another seed would hold out other faces: some that the run was trained on."""
+    rng = np.random.default_rng(0)
+    for emotion in ("happy", "sad"):
+        for number in range(10):
+            path = here / "tree" / emotion / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(path), rng.integers(0, 256, (48, 48)).astype(np.uint8))
+    run = here / "run"
+    run.mkdir()
+    net(classes=2).save(run / BEST)
+    write_state(run, RunState(settings=RunSettings(labels=("happy", "sad"), data="x", seed=7)))
+    model = open_checkpoint(run)
+
+    def figures(seed):
+        data = read_dataset(here / "tree", labels=("happy", "sad"), seed=seed)
+        return evaluate(predict(model, data.validation.pixels), data, split="validation")
+
+    assert main(["run", "--data", "tree", "--report", "out"]) == 0
+    assert read(here / "out").evaluation == figures(7)
+    assert main(["run", "--data", "tree", "--report", "out", "--seed", "0"]) == 0
+    assert read(here / "out").evaluation == figures(0) != figures(7)
+
+
+def test_the_majority_of_fer_plus_is_measured_where_its_people_agree(here, rows):
+    """Six of ten votes are a majority, five are none, and votes for what is no emotion count among the ten."""
+    names = ["neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF"]
+    spelled = {"happiness": 3, "surprise": 5, "sadness": 4, "anger": 0, "disgust": 1, "fear": 2, "neutral": 6}
+    lines = ["Usage,Image name," + ",".join(names)]
+    for number, (code, _, usage) in enumerate(rows):
+        votes = 5 if number % 2 else 6
+        counts = [votes if spelled.get(name) == code else 10 - votes if name == "NF" else 0 for name in names]
+        lines.append(f"{usage},x.png," + ",".join(map(str, counts)))
+    (here / "fer2013new.csv").write_text("\n".join(lines) + "\n")
+    arguments = ["net.keras", "--data", "fer2013.csv", "--fer-plus", "--report", "out"]
+    assert main(arguments) == 0
+    report = read(here / "out")
+    assert report.fer_plus is not None
+    assert report.fer_plus.faces == 7
+    assert main([*arguments, "--classes", "5"]) == 0
+    assert read(here / "out").fer_plus.faces == 5
+
+
 def test_photographs_are_measured_the_whole_way(here, capsys):
     """A folder with nothing to find is an error; with a real face the report has a section of it."""
     (here / "photos" / "happy" / "b.png").write_bytes(
@@ -119,6 +176,7 @@ def test_photographs_are_measured_the_whole_way(here, capsys):
     [
         (["models/edge_small.tflite"], "reports/edge_small-validation"),
         (["a.tflite", "--against", "b.keras", "--classes", "6"], "reports/a-against-b-validation-6-classes"),
+        (["a.tflite", "--classes", "happy,sad"], "reports/a-validation-happy-sad"),
         (["a.tflite", "--split", "test", "--report", "mine"], "mine"),
     ],
 )
@@ -136,6 +194,9 @@ BAD_CALLS = {
     "wrong range": (["net.keras", "--data", "x", "--value-range", "1", "0"], 2, "expected black below white"),
     "photos for keras": (["net.keras", "--data", "x", "--photos", "photos"], 2, "convert it first"),
     "no photos": (["a.tflite", "--data", "x", "--photos", "nowhere"], 3, "expected a folder of photographs"),
+    "no votes": (["net.keras", "--data", "fer2013.csv", "--fer-plus"], 3, "fer2013new.csv beside it for --fer-plus"),
+    "votes of several": (["net.keras", "--data", "fer2013.csv", "two", "--fer-plus"], 3, "two: expected a data set"),
+    "unknown class": (["net.keras", "--data", "x", "--classes", "bored"], 2, "unknown emotion 'bored'"),
     "no place": (["net.keras", "--data", "fer2013.csv", "--report", "file/report"], 2, "expected a folder for the"),
 }
 
