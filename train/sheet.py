@@ -1,6 +1,7 @@
 """Command line that draws a sheet of augmented faces: `python -m train.sheet --data fer2013.csv`."""
 
 import argparse
+import logging
 import sys
 from functools import partial
 from pathlib import Path
@@ -110,7 +111,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m train.sheet", description=__doc__)
     parser.add_argument(
-        "--data", type=Path, required=True, help="fer2013.csv (plain, .xz, .zip), or a tree of pictures by emotion"
+        "--data", type=Path, nargs="+", required=True, help="fer2013.csv or a tree of pictures; several are joined"
     )
     parser.add_argument(
         "--classes", default="7", metavar="LIST", help="7, 6, 5 or names with commas between them (default: 7)"
@@ -141,6 +142,7 @@ def draw(options: argparse.Namespace) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit code (see `edge.errors`)."""
     options = parse_arguments(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     return run_command("sheet", partial(draw, options), stopped="stopped", debug=options.debug)
 
 

@@ -211,6 +211,14 @@ def test_brightness_adds_and_takes_light_as_far_as_it_says():
     assert added.max() == pytest.approx(51, abs=2)
 
 
+def test_light_ends_at_black_and_at_white():
+    """It does not come round: white with more light stays white."""
+    for value, least, most in ((250, 199, 255), (5, 0, 56)):
+        light = many(np.full((SIZE, SIZE), value, np.uint8), brightness=0.2)
+        assert light.min() >= least
+        assert light.max() <= most
+
+
 @pytest.mark.parametrize("setting", ["soften", "blur"])
 def test_blur_and_softening_take_detail_and_leave_the_light(portrait, setting):
     """Fine structures lose energy in every chosen face, and half are chosen at 0.5; the mean stays."""
