@@ -64,7 +64,11 @@ def _digest(lines: Iterable[str]) -> str:
 
 
 def _state(path: Path) -> str:
-    """What changes when the file does. Its entry's time tells of another file with an old date put in its place."""
+    """What changes when the file does.
+
+    The time of its entry also tells of a file with an old date that was put in its place. Where a system has no such
+    time (Windows), size and date have to do.
+    """
     found = path.stat()
     return f"{path} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
 
