@@ -99,7 +99,7 @@ def _decode(path: Path) -> NDArray[np.uint8] | None:
     """Return (H, W) uint8 luma, or None. From memory, since OpenCV then refuses a picture that is cut short."""
     try:
         content = np.frombuffer(path.read_bytes(), dtype=np.uint8)
-        picture = cv2.imdecode(content, cv2.IMREAD_GRAYSCALE) if content.size else None
-    except (OSError, cv2.error):  # not permitted, gone; or more pixels than OpenCV is willing to decode
+        picture = cv2.imdecode(content, cv2.IMREAD_GRAYSCALE)
+    except (OSError, cv2.error):  # not permitted, gone; or empty, or more pixels than OpenCV is willing to decode
         return None
     return None if picture is None else np.asarray(picture, dtype=np.uint8)

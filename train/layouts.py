@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.errors import MediaError
 from train.cache import cached
 from train.fer2013 import USAGES, find_table, read_table
 from train.folders import list_tree, read_pictures
@@ -45,8 +44,6 @@ def open_source(path: Path, *, votes: bool, cache: bool) -> Source:
         MediaError: nothing readable stands there, or too much of it is broken.
     """
     place = Path(os.path.abspath(path))  # noqa: PTH100  # without following links: the set's name is the one given
-    if not place.exists():
-        raise MediaError(f"{path}: expected a data set here, found no such file")
     table = find_table(place) if place.is_dir() else place
     if table is None:
         pictures = list_tree(place)

@@ -72,8 +72,17 @@ def test_the_matrix_keeps_merges_and_drops():
         assert matrix[code].tolist() == list(expected.get(name, np.zeros(2)))
 
 
-@pytest.mark.parametrize("merges", [{"disgust": "fear"}, {"bored": "angry"}, {"sad": "angry"}])
-def test_the_matrix_refuses_merges_that_make_no_sense(merges):
-    """Also where they come from a file rather than from the command line."""
+@pytest.mark.parametrize(
+    ("labels", "merges"),
+    [
+        (FIVE, {"disgust": "fear"}),
+        (FIVE, {"bored": "angry"}),
+        (FIVE, {"sad": "angry"}),
+        (("happy", "happy"), {}),
+        (("happy", "bored"), {}),
+    ],
+)
+def test_the_matrix_refuses_what_makes_no_sense(labels, merges):
+    """Also where it comes from a file rather than from the command line."""
     with pytest.raises(LabelError):
-        class_matrix(FIVE, merges)
+        class_matrix(labels, merges)

@@ -6,6 +6,7 @@ import pytest
 
 from edge.errors import ConfigError
 from edge.labels import CLASS_SETS, EMOTIONS
+from train.cache import FOLDER_VARIABLE
 from train.dataset import read_dataset
 from train.votes import VOTE_COLUMNS
 
@@ -81,3 +82,12 @@ def test_pooling_draws_all_splits_anew(rows, write_table):
     assert any(face.tobytes() in held_out for face in pooled.training.pixels)
     assert not np.array_equal(pooled.test.pixels, other.test.pixels)
     assert pooled.split_names == ("training", "validation", "test")
+
+
+def test_the_cache_can_be_left_out(tree, tmp_path, monkeypatch):
+    """Then nothing is kept, and nothing that was kept is used."""
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "cache"))
+    read_dataset(tree, cache=False)
+    assert not (tmp_path / "cache").exists()
+    read_dataset(tree)
+    assert len(list((tmp_path / "cache").iterdir())) == 1

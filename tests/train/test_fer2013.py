@@ -1,5 +1,6 @@
 """The tables of FER2013: splits, labels, packings, and what is said where they are not as expected."""
 
+import io
 import logging
 import lzma
 import zipfile
@@ -105,8 +106,9 @@ def test_a_table_without_splits_is_split(tmp_path, rows):
 def pack(table, path):
     """Write the table's content to `path`, packed as its ending says."""
     if path.suffix == ".zip":
-        with zipfile.ZipFile(path, "w") as archive:
-            archive.write(table, "any name.csv")
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("folder/", "")
+            archive.write(table, "folder/any name.csv")
     else:
         path.write_bytes(lzma.compress(table.read_bytes()))
     return path
@@ -191,6 +193,8 @@ def test_a_table_of_bad_rows_is_refused(rows, write_table):
         read_dataset(write_table(smaller))
     with pytest.raises(MediaError, match="11 of 42 broken"):
         read_dataset(write_table(smaller[:11] + rows[11:]))
+    with pytest.raises(MediaError, match="3 of 3 broken"):
+        read_dataset(write_table(smaller[:3]))
 
 
 def test_a_table_without_rows_is_refused(write_table):
@@ -239,7 +243,17 @@ def test_a_class_without_faces_is_named(rows, write_table):
     assert len(read_dataset(path, labels=CLASS_SETS[6]).training) == 12
 
 
+def zipped_and_overwritten(content):
+    """An archive whose head and list are whole, with noughts amid what was packed."""
+    memory = io.BytesIO()
+    with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("fer2013.csv", content)
+    packed = memory.getvalue()
+    return packed[:1000] + b"\xff" * 4000 + packed[5000:]
+
+
 DAMAGE = {
+    "zip overwritten": ("fer2013.csv.zip", zipped_and_overwritten),
     "xz cut short": ("fer2013.csv.xz", lambda content: lzma.compress(content)[:2000]),
     "xz overwritten": ("fer2013.csv.xz", lambda content: lzma.compress(content)[:1000] + bytes(4000)),
     "no zip": ("fer2013.csv.zip", lambda content: content),

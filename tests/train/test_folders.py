@@ -10,6 +10,7 @@ import pytest
 from edge.errors import MediaError
 from edge.labels import CLASS_SETS, EMOTIONS
 from train.dataset import read_dataset
+from train.folders import list_tree, read_pictures
 
 
 def write_pictures(folder, count, *, code, start=0):
@@ -126,6 +127,16 @@ def test_a_broken_picture_is_named_and_skipped(tree, caplog, content):
         assert sizes_of(data) == [9, 1, 2]
 
 
+def test_a_picture_that_went_is_a_broken_one(tree):
+    """Gone or not permitted since it was listed: named like any other that cannot be read."""
+    pictures = list_tree(tree)
+    pictures[3][0].unlink()
+    faces = read_pictures(pictures)
+    assert faces.broken == (f"{pictures[3][0]}: not a picture that can be decoded",)
+    assert faces.rows.tolist() == [0, 1, 2, *range(4, 84)]
+    assert faces.codes.tolist() == [code for _, code, _ in pictures[:3] + pictures[4:]]
+
+
 def test_a_tree_of_broken_pictures_is_refused(tree):
     """More than a few mean that the copy is bad."""
     for number in range(11):
@@ -140,7 +151,7 @@ def test_folders_may_be_spelt_otherwise(tree):
     (tree / "test").rename(tree / "Test")
     write_pictures(tree / "train" / "3_joy", 10, code=3, start=10)
     (tree / "train" / ".ipynb_checkpoints").mkdir()
-    (tree / "__MACOSX").mkdir()
+    (tree / "train" / "__MACOSX").mkdir()
     data = read_dataset(tree)
     assert (data.training.counts() + data.validation.counts()).tolist() == [10, 10, 10, 20, 10, 10, 10]
 
