@@ -1,5 +1,6 @@
-"""Shows how many faces each class has."""
+"""Tells what a data set holds before it is trained on."""
 
+from train.duplicates import duplicate_lines
 from train.faces import FaceData
 
 LABEL_WIDTH = 12
@@ -8,7 +9,10 @@ SHARE_WIDTH = 8
 
 
 def balance_lines(data: FaceData) -> list[str]:
-    """Return a table as lines: a row for each class, with its faces and its share of each split, and the imbalance."""
+    """Return a table as lines: a row for each class, with its faces and its share of each split.
+
+    Below it stand the imbalance, and the exact duplicates where there are any.
+    """
     splits = (data.training, data.validation, data.test)
     counts = [split.counts() for split in splits]
     width = NUMBER_WIDTH + SHARE_WIDTH
@@ -23,4 +27,4 @@ def balance_lines(data: FaceData) -> list[str]:
     most, fewest = counts[0].argmax(), counts[0].argmin()
     ratio = counts[0][most] / counts[0][fewest]
     lines.append(f"to train on, {data.labels[most]} has {ratio:.1f} times as many faces as {data.labels[fewest]}")
-    return [line.rstrip() for line in lines]
+    return [line.rstrip() for line in (*lines, *duplicate_lines(data))]
