@@ -4,6 +4,7 @@ import importlib
 import itertools
 import re
 import sys
+from pathlib import Path
 
 import cv2
 import keras
@@ -18,6 +19,7 @@ from train.models import build_model, model_names
 from train.multiply_adds import multiply_adds
 
 PRETRAINED = ("resnet50v2", "vgg16")
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
 FROM_SCRATCH = ("cnn", "edge_accurate", "edge_small", "little_vgg", "mini_xception")
 
 
@@ -77,6 +79,19 @@ def test_a_model_maps_faces_to_probabilities(seven):
     assert answers.dtype == np.float32
     assert np.allclose(answers.sum(axis=1), 1, atol=1e-5)
     assert (answers >= 0).all()
+
+
+def described(model):
+    """Its layers in order, but for their names and the precision they were trained in."""
+    layers = [(layer["class_name"], dict(layer["config"])) for layer in model.get_config()["layers"]]
+    return [(kind, {key: config[key] for key in config if key not in {"name", "dtype"}}) for kind, config in layers]
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "models").glob("*.keras")), ids=lambda path: path.stem)
+def test_a_checkpoint_that_ships_is_the_net_of_its_name(path):
+    """Layer by layer, so that its training can be made again."""
+    shipped = keras.models.load_model(path, compile=False)
+    assert described(shipped) == described(build_model(path.stem, classes=shipped.output_shape[1]))
 
 
 @pytest.mark.parametrize("classes", [6, 5])
