@@ -33,9 +33,9 @@ evaluate: .venv-dev/ready ## report on a model, with plots; DATA=fer2013.csv MOD
 	@$(if $(DATA),,$(error expected DATA=path of fer2013.csv or of a folder tree, found none))true
 	.venv-dev/bin/python -m train.evaluate "$(if $(wildcard $(MODEL))$(findstring /,$(MODEL))$(suffix $(MODEL)),$(MODEL),models/$(MODEL).tflite)" --data "$(DATA)" $(ARGS)
 
-convert: .venv-dev/ready ## make a verified int8 model of a training run; DATA=fer2013.csv RUN=runs/edge_small
-	@$(if $(DATA),,$(error expected DATA=path of fer2013.csv or of a folder tree, found none))true
-	.venv-dev/bin/python -m convert "$(RUN)" --data "$(DATA)" --name $(basename $(notdir $(RUN))) $(ARGS)
+convert: .venv-dev/ready .venv-tflite/ready ## make verified models of what ships; MODEL=runs/mine CLASSES=5 PRECISION="int8 float32" DATA=…
+	.venv-dev/bin/python -m convert $(if $(filter file,$(origin MODEL)),,"$(MODEL)") $(if $(DATA),--data "$(DATA)") \
+	    $(if $(CLASSES),--classes "$(CLASSES)") $(if $(PRECISION),--precision $(PRECISION)) $(ARGS)
 
 bench: .venv-dev/ready .venv-tflite/ready ## measure each step, then every figure, for this machine
 	.venv-dev/bin/python -m pytest benchmarks

@@ -1,59 +1,128 @@
-"""Command line of the conversion: `python -m convert RUN --data fer2013.csv`."""
+"""Command line of the conversion: `python -m convert [MODEL] [--data fer2013.csv]`."""
 
 import argparse
+import errno
 import logging
 import sys
+import tempfile
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 
+from convert.quiet import quiet
+from edge.errors import ConfigError, ModelError
+from edge.manifest import Precision
+from train.checkpoint import find_checkpoint
+from train.classes import parse_classes
 from train.command import run_command
 from train.options import option_error
 
-OPTIONS = {"framing.scale": "framing_scale", "framing.shift_y": "framing_shift"}
-"""Setting to option, where their names differ."""
+SHIPPED = Path("models")
+"""Where the checkpoints of what ships stand, and where models are published."""
+
+ENDINGS = (".keras", ".h5")
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+"""What the system says of a disk that is full or read-only. Publishing answers for itself; this is for work files."""
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m convert", description=__doc__)
-    parser.add_argument("checkpoint", type=Path, help="a run's folder (its best checkpoint is taken), or a .keras file")
+    """Read the command line. What is not given does not stand in it, but for `model`, `data` and `debug`."""
+    parser = argparse.ArgumentParser(prog="python -m convert", description=__doc__, argument_default=argparse.SUPPRESS)
     parser.add_argument(
-        "--data", type=Path, required=True, help="fer2013.csv (plain, .xz, .zip), or a tree train/ test/"
+        "model",
+        type=Path,
+        nargs="?",
+        default=None,
+        help="a run's folder (its best checkpoint is taken), or a .keras or .h5 file (default: every one in models/)",
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        nargs="+",
+        default=None,
+        help="fer2013.csv or a tree of pictures, several are joined: calibrates and verifies anew (default: rebuilds"
+        " with the ranges kept beside the checkpoint)",
     )
     parser.add_argument("--name", help="name of the model (default: the run's, or the checkpoint's)")
-    parser.add_argument("--labels", nargs="+", help="a bare checkpoint's labels, in order")
-    parser.add_argument("--out", type=Path, default=Path("models"), help="folder to publish in (default: models)")
-    parser.add_argument("--calibration-faces", type=int, default=500)
-    parser.add_argument("--max-loss", type=float, default=0.01, help="accuracy int8 may lose, 0 to 1 (default: 0.01)")
-    parser.add_argument("--framing-scale", type=float, default=1.0, help="the detector's box is scaled by this")
-    parser.add_argument("--framing-shift", type=float, default=0.0, help="then moved down by this share of its height")
+    labels = parser.add_mutually_exclusive_group()
+    labels.add_argument("--labels", nargs="+", help="a bare checkpoint's labels, in order")
+    labels.add_argument("--classes", help="the same as a set: 7, 6 or 5")
+    parser.add_argument(
+        "--value-range", type=float, nargs=2, metavar=("BLACK", "WHITE"), help="what a bare checkpoint takes for each"
+    )
+    parser.add_argument("--out", type=Path, help="folder to publish in (default: models)")
+    parser.add_argument(
+        "--precision", dest="precisions", nargs="+", choices=get_args(Precision), help="a file for each (default: int8)"
+    )
+    parser.add_argument("--backend", choices=("tensorflow", "litert"), help="who quantizes")
+    parser.add_argument("--calibration-faces", type=int, help="faces that ranges are measured on (default: 500)")
+    parser.add_argument("--max-loss", type=float, help="accuracy that may be lost, 0 to 1 (default: 0.01)")
+    parser.add_argument("--framing-scale", type=float, help="the detector's box is scaled by this (default: as before)")
+    parser.add_argument("--framing-shift", type=float, help="then moved down by this share of its height")
     parser.add_argument(
         "--release", action="store_true", help="also measure on the test split: once for a released model"
     )
-    parser.add_argument("--seed", type=int, default=0, help="draws the calibration faces")
-    parser.add_argument("--debug", action="store_true", help="show all messages, and the traceback of an error")
+    parser.add_argument("--equalise", action="store_true", help="equalise channels, for a net that loses much in int8")
+    parser.add_argument("--layers", action="store_true", help="also tell which layers lose most in int8")
+    parser.add_argument("--seed", type=int, help="draws the calibration faces (default: 0)")
+    parser.add_argument(
+        "--debug", action="store_true", default=False, help="show all messages, and the traceback of an error"
+    )
     return parser.parse_args(arguments)
 
 
 def run(options: argparse.Namespace) -> None:
     """Do what the command line asks for."""
-    from convert.pipeline import Settings, convert  # noqa: PLC0415  # Keras takes seconds: --help does not wait
+    sources = [options.model] if options.model else find_checkpoints(SHIPPED)
+    for source in sources:
+        find_checkpoint(source)
+    given = vars(options).copy()
+    if "classes" in given:
+        given["labels"] = parse_classes(options.classes)
 
-    wanted = {field: getattr(options, field) for field in Settings.__struct_fields__ if hasattr(options, field)}
-    wanted["framing"] = {"scale": options.framing_scale, "shift_y": options.framing_shift}
+    with quiet():  # takes seconds: --help and a wrong path do not wait
+        from convert.pipeline import convert  # noqa: PLC0415
+        from convert.settings import Settings  # noqa: PLC0415
+        from convert.table import result_lines  # noqa: PLC0415
+
     try:
-        settings = msgspec.convert(wanted, Settings)
+        settings = msgspec.convert(
+            {name: value for name, value in given.items() if name in Settings.__struct_fields__}, Settings
+        )
     except msgspec.ValidationError as error:
-        raise option_error(error, options, names=OPTIONS) from error
-    convert(options.checkpoint, options.data, settings)
+        raise option_error(error, options, names={"precisions": "precision"}) from error
+    try:
+        results = [result for source in sources for result in convert(source, options.data, settings)]
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        raise ConfigError(
+            f"{error.filename or tempfile.gettempdir()}: expected room to work in, found: {error.strerror}: free some,"
+            " or name another folder in TMPDIR"
+        ) from error
+    print("\n".join(result_lines(results)))  # noqa: T201  # the command's answer
+
+
+def find_checkpoints(folder: Path) -> list[Path]:
+    """Return the checkpoints of what ships.
+
+    Raises:
+        ModelError: there are none.
+    """
+    found = sorted(path for path in folder.glob("*") if path.suffix in ENDINGS)
+    if not found:
+        raise ModelError(f"{folder}: expected checkpoints here (.keras), found none: name one, or a run of `train`")
+    return found
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit code (see `edge.errors`)."""
     options = parse_arguments(arguments)
-    logging.basicConfig(level=logging.DEBUG if options.debug else logging.INFO, format="%(message)s")
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("convert").setLevel(logging.DEBUG if options.debug else logging.INFO)
     stopped = "stopped; what was published before stands as it was"
     return run_command("convert", partial(run, options), stopped=stopped, debug=options.debug)
 

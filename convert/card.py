@@ -1,8 +1,8 @@
 """Writes the model card: what a model is for, what it is not for, what it was measured to do."""
 
-from collections.abc import Sequence
+from pathlib import Path
 
-from convert.verify import Comparison
+from convert.picture import confusion_picture
 from edge.manifest import Manifest
 from train.evaluation import Evaluation
 from train.faces import FaceData
@@ -39,7 +39,7 @@ figures below are against the original labels."""
 
 BIASES = """\
 - Rare classes are learnt worst. In training: {counts}.
-- The commonest mistakes of the int8 model on {split}: {mistakes}.
+- The commonest mistakes of this file on {split}: {mistakes}.
 - The data carry no age, sex or origin, so errors by group **were not measured**. Pictures found by searching the web
   are often acted, and show some people far more than others. Expect worse answers, until you have measured them, for
   whoever is rare there: children, old people, dark skin in poor light, covered or turned faces, cultures that show
@@ -48,21 +48,47 @@ BIASES = """\
   reason."""
 
 
-def card_text(manifest: Manifest, comparisons: Sequence[Comparison], data: FaceData, *, max_loss: float) -> str:
-    """Return the card as Markdown. The first comparison is the validation split's, on which the model was chosen."""
+def card_files(
+    model: Path, manifest: Manifest, validation: Evaluation, data: FaceData, max_loss: float
+) -> dict[Path, bytes]:
+    """Return the card and its picture, by the place where each belongs.
+
+    Args:
+        model: where the model is published.
+        manifest: all its facts.
+        validation: the converted model's figures on the split on which it was chosen.
+        data: what it was trained and measured on.
+        max_loss: what it might have lost, 0.0 to 1.0.
+    """
+    text = card_text(manifest, validation, data, max_loss=max_loss, picture=picture_path(model).name)
+    return {model.with_suffix(".md"): text.encode(), picture_path(model): confusion_picture(validation)}
+
+
+def picture_path(model: Path) -> Path:
+    """Where the picture of a model's confusion matrix stands: beside it."""
+    return model.with_suffix(".confusion.png")
+
+
+def card_text(manifest: Manifest, validation: Evaluation, data: FaceData, *, max_loss: float, picture: str) -> str:
+    """Return the card as Markdown."""
     sections = [
-        f"# {manifest.name}",
+        f"# {manifest.name}" + ("" if manifest.precision == "int8" else f", {manifest.precision}"),
         PURPOSE.format(size=manifest.input.size, labels=", ".join(manifest.labels)).rstrip(),
         "## Data",
         f"Trained on {manifest.trained_on}.",
         FER2013_DATA if data.name == "FER2013" else OTHER_DATA,
         *([VOTES] if "FER+" in manifest.trained_on else []),
         "## Accuracy",
-        *_accuracy(comparisons),
+        *_accuracy(manifest, validation),
+        f"![Counts by true class and answer, {validation.split}]({picture})",
+        "## Calibration",
+        _calibration(manifest),
         "## Known biases",
-        _biases(comparisons[0].int8, data),
-        "## What int8 costs",
-        _cost(comparisons[0], manifest, max_loss=max_loss),
+        _biases(validation, data),
+        "## Size and speed",
+        *_speed(manifest),
+        "## What the conversion costs",
+        _cost(manifest, max_loss=max_loss),
         "## Framing",
         _framing(manifest),
         "## File",
@@ -71,66 +97,88 @@ def card_text(manifest: Manifest, comparisons: Sequence[Comparison], data: FaceD
     return "\n\n".join(sections) + "\n"
 
 
-def _accuracy(comparisons: Sequence[Comparison]) -> list[str]:
-    first = comparisons[0].int8
+def _accuracy(manifest: Manifest, validation: Evaluation) -> list[str]:
+    figures = manifest.figures
     text = (
-        f"Share of right answers, {len(first.labels)} classes. The training's best epoch was chosen on {first.split},"
-        " so its figures flatter. *Not in training*: without the faces that also stand, pixel for pixel, in the"
-        " training split."
+        f"Share of right answers, {len(manifest.labels)} classes. The training's best epoch was chosen on"
+        f" {validation.split}, so its figures flatter. *Faces not in the training split*: without those that also"
+        " stand, pixel for pixel, in it."
     )
-    if len(comparisons) == 1:
+    if all(row.split.startswith(validation.split) for row in figures):
         text += " The test split was not read for this file."
+    head = f"| faces of {figures[0].dataset} | faces | checkpoint | {manifest.precision} | balanced | ECE |"
     rows = [
-        "| faces of | faces | checkpoint | int8 | balanced, int8 | calibration error, int8 |",
-        "|---|--:|--:|--:|--:|--:|",
+        f"| {row.split} | {row.faces} | {_percent(row.float_accuracy)} | {_percent(row.model_accuracy)}"
+        f" | {_percent(row.balanced_accuracy)} | {row.calibration_error:.3f} |"
+        for row in figures
     ]
-    for comparison in comparisons:
-        pairs = [(comparison.int8.split, comparison.checkpoint.official, comparison.int8.official)]
-        if comparison.checkpoint.unseen and comparison.int8.unseen:
-            name = f"{comparison.int8.split}, not in training"
-            pairs.append((name, comparison.checkpoint.unseen, comparison.int8.unseen))
-        rows += [
-            f"| {name} | {int8.faces} | {_percent(checkpoint.accuracy)} | {_percent(int8.accuracy)}"
-            f" | {_percent(int8.balanced_accuracy)} | {int8.calibration_error:.3f} |"
-            for name, checkpoint, int8 in pairs
-        ]
-    return [text, "\n".join(rows), *(_by_class(comparison) for comparison in comparisons)]
+    splits = " | ".join(row.split for row in figures)
+    by_class = [
+        f"| {label} | " + " | ".join(_percent(row.recall.get(label)) for row in figures) + " |"
+        for label in manifest.labels
+    ]
+    return [
+        text,
+        "\n".join([head, "|---|--:|--:|--:|--:|--:|", *rows]),
+        "Share of each class that is named right:",
+        "\n".join([f"| | {splits} |", "|---|" + "--:|" * len(figures), *by_class]),
+    ]
 
 
-def _by_class(comparison: Comparison) -> str:
-    checkpoint, int8 = comparison.checkpoint, comparison.int8
+def _calibration(manifest: Manifest) -> str:
+    first = manifest.figures[0]
+    text = (
+        "Of the answers given with confidence *c*, a share of about *c* should be right. The expected calibration"
+        f" error (ECE, 15 bins) is the mean distance from that: {first.calibration_error:.3f} on {first.split}."
+    )
+    if manifest.temperature == 1.0:
+        return f"{text} No temperature was applied."
+    return (
+        f"{text} The logits are divided by the temperature {manifest.temperature:g}, which was fitted on"
+        f" {first.split} (Guo et al. 2017); it is part of the last layer's weights and changes no answer."
+    )
+
+
+def _speed(manifest: Manifest) -> list[str]:
+    text = f"{manifest.parameters:,} parameters, {manifest.multiply_adds:,} multiply-adds for a face."
+    if not manifest.latency:
+        return [text]
+    first = manifest.latency[0]
     rows = [
-        f"| {int8.split}, share found | faces | checkpoint | int8 | int8, not in training |",
-        "|---|--:|--:|--:|--:|",
+        f"| {row.precision} | {row.size_bytes:,} | {row.interpreter} | {row.median_us:,.0f} |"
+        for row in manifest.latency
     ]
-    for name, counts in zip(int8.labels, int8.official.confusion, strict=True):
-        clean = int8.unseen.recall.get(name) if int8.unseen else None
-        values = (checkpoint.official.recall.get(name), int8.official.recall.get(name), clean)
-        rows.append(f"| {name} | {sum(counts)} | " + " | ".join(map(_percent, values)) + " |")
-    return "\n".join(rows)
+    table = ["| precision | bytes | interpreter | median, µs |", "|---|--:|---|--:|", *rows]
+    return [
+        f"{text} One answer on one thread of {first.machine} ({first.date}; **not a Raspberry Pi** unless it says so):",
+        "\n".join(table),
+    ]
 
 
-def _biases(int8: Evaluation, data: FaceData) -> str:
+def _biases(validation: Evaluation, data: FaceData) -> str:
     counts = ", ".join(f"{name} {count}" for name, count in zip(data.labels, data.training.counts(), strict=True))
     shares = [
         (count / sum(counts_of), truth, answer)
-        for truth, counts_of in zip(int8.labels, int8.official.confusion, strict=True)
-        for answer, count in zip(int8.labels, counts_of, strict=True)
+        for truth, counts_of in zip(validation.labels, validation.official.confusion, strict=True)
+        for answer, count in zip(validation.labels, counts_of, strict=True)
         if truth != answer and count
     ]
     commonest = sorted(shares, reverse=True)[:CONFUSIONS]
     mistakes = "; ".join(f"{_percent(share)} of {truth} is called {answer}" for share, truth, answer in commonest)
-    return BIASES.format(counts=counts, split=int8.split, mistakes=mistakes or "none")
+    return BIASES.format(counts=counts, split=validation.split, mistakes=mistakes or "none")
 
 
-def _cost(comparison: Comparison, manifest: Manifest, *, max_loss: float) -> str:
-    change = 100 * (comparison.int8.official.accuracy - comparison.checkpoint.official.accuracy)
+def _cost(manifest: Manifest, *, max_loss: float) -> str:
+    first = manifest.figures[0]
+    change = 100 * (first.model_accuracy - first.float_accuracy)
+    packages = "".join(
+        f"\n- {name}: {text}." for name, text in (manifest.checks.interpreters if manifest.checks else {}).items()
+    )
     return (
-        f"On {comparison.int8.split}, checkpoint and int8 model give the same answer for"
-        f" {_percent(comparison.agreement)} of the faces; accuracy changes by {change:+.2f} points (a loss of more than"
+        f"On {first.split}, checkpoint and {manifest.precision} model give the same answer for"
+        f" {_percent(first.agreement)} of the faces; accuracy changes by {change:+.2f} points (a loss of more than"
         f" {100 * max_loss:.2f} is not published). The largest difference of a probability is"
-        f" {comparison.largest_difference:.3f}. Weights, activations, input and output are int8. Calibrated with"
-        f" {manifest.calibration}."
+        f" {first.largest_difference:.3f}. Calibrated with {manifest.calibration}.\n{packages}"
     )
 
 
@@ -146,8 +194,8 @@ def _framing(manifest: Manifest) -> str:
 def _file(manifest: Manifest) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in manifest.versions.items())
     return (
-        f"`{manifest.name}.tflite`: {manifest.size_bytes:,} bytes, {manifest.parameters:,} parameters, made"
-        f" {manifest.created} with {versions}. sha256 `{manifest.sha256}`."
+        f"{manifest.size_bytes:,} bytes without the facts that travel inside it, made {manifest.created} with"
+        f" {versions}. sha256 of these bytes: `{manifest.sha256}`."
     )
 
 

@@ -5,64 +5,93 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from convert.measure import Measured
+from convert.prepare import Prepared
 from convert.quantize import versions
-from convert.verify import Comparison, Ends
+from convert.tensors import Ends
+from convert.verify import Comparison
 from edge.labels import CLASS_SETS
-from edge.manifest import Framing, InputSpec, Manifest, SplitFigures, sha256_of
+from edge.manifest import Framing, Manifest, Precision, SplitFigures, sha256_of
 from train.checkpoint import Checkpoint
-from train.faces import FACE_PX, FaceData
+from train.faces import FaceData
 
 UNSEEN = "faces not in the training split"
 
 
 def draft_manifest(
-    content: bytes, ends: Ends, checkpoint: Checkpoint, data: FaceData, *, name: str, framing: Framing, calibration: str
+    content: bytes, ends: Ends, prepared: Prepared, *, name: str, precision: Precision, framing: Framing
 ) -> Manifest:
-    """Describe a model whose accuracy is not measured yet: enough for the runtime to open it."""
+    """Describe a model that is not measured yet: enough for the runtime to open it.
+
+    Args:
+        content: the flatbuffer.
+        ends: both its ends.
+        prepared: what it was made of.
+        name: of the published model.
+        precision: of this file.
+        framing: how a detector's box is to be cut.
+    """
+    from train.multiply_adds import multiply_adds  # noqa: PLC0415  # Keras takes seconds: a wrong path does not wait
+
+    checkpoint = prepared.checkpoint
     return Manifest(
         name=name,
-        precision="int8",
+        precision=precision,
         labels=checkpoint.labels,
         class_set=class_set(checkpoint.labels),
-        input=InputSpec(size=FACE_PX, value_range=(0.0, 1.0)),
+        input=checkpoint.input,
         framing=framing,
         input_tensor=ends.input,
         output_tensor=ends.output,
         sha256=sha256_of(content),
         size_bytes=len(content),
         parameters=int(checkpoint.model.count_params()),
-        trained_on=_training(checkpoint, data),
-        calibration=calibration,
+        multiply_adds=multiply_adds(checkpoint.model),
+        temperature=prepared.ranges.temperature,
+        calibration=prepared.ranges.description,
         created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         versions=versions(),
     )
 
 
-def with_figures(manifest: Manifest, comparisons: Sequence[Comparison]) -> Manifest:
-    """Return the manifest with two rows for each split: all its faces, and those not in the training split."""
-    rows = []
-    for comparison in comparisons:
-        checkpoint, int8 = comparison.checkpoint, comparison.int8
-        sets = [(int8.split, checkpoint.official, int8.official, comparison.agreement)]
-        if checkpoint.unseen and int8.unseen and comparison.agreement_unseen is not None:
-            sets.append((f"{int8.split}, {UNSEEN}", checkpoint.unseen, int8.unseen, comparison.agreement_unseen))
-        rows += [
-            SplitFigures(
-                dataset=int8.dataset,
-                split=split,
-                classes=len(manifest.labels),
-                faces=after.faces,
-                float_accuracy=round(before.accuracy, 6),
-                model_accuracy=round(after.accuracy, 6),
-                balanced_accuracy=round(after.balanced_accuracy, 6),
-                calibration_error=round(after.calibration_error, 6),
-                agreement=round(agreement, 6),
-                largest_difference=round(comparison.largest_difference, 6),
-                date=manifest.created[:10],
-            )
-            for split, before, after, agreement in sets
-        ]
-    return msgspec.structs.replace(manifest, figures=tuple(rows))
+def with_facts(manifest: Manifest, measured: Measured, checkpoint: Checkpoint, data: FaceData) -> Manifest:
+    """Return the manifest with what was measured, and with the training as far as it is known."""
+    state = checkpoint.state
+    return msgspec.structs.replace(
+        manifest,
+        trained_on=_training(checkpoint, data),
+        training_run=None
+        if state is None
+        else msgspec.to_builtins(state.settings) | {"epochs_done": state.epochs_done},
+        figures=tuple(row for comparison in measured.comparisons for row in _rows(comparison, manifest)),
+        checks=measured.checks,
+    )
+
+
+def _rows(comparison: Comparison, manifest: Manifest) -> Sequence[SplitFigures]:
+    """Two rows for a split: all its faces, and those not in the training split, where there are any."""
+    checkpoint, converted = comparison.checkpoint, comparison.converted
+    sets = [(converted.split, checkpoint.official, converted.official, comparison.agreement)]
+    if checkpoint.unseen and converted.unseen and comparison.agreement_unseen is not None:
+        name = f"{converted.split}, {UNSEEN}"
+        sets.append((name, checkpoint.unseen, converted.unseen, comparison.agreement_unseen))
+    return [
+        SplitFigures(
+            dataset=converted.dataset,
+            split=split,
+            classes=len(manifest.labels),
+            faces=after.faces,
+            float_accuracy=round(before.accuracy, 6),
+            model_accuracy=round(after.accuracy, 6),
+            balanced_accuracy=round(after.balanced_accuracy, 6),
+            calibration_error=round(after.calibration_error, 6),
+            recall={label: round(share, 6) for label, share in after.recall.items()},
+            agreement=round(agreement, 6),
+            largest_difference=round(comparison.largest_difference, 6),
+            date=manifest.created[:10],
+        )
+        for split, before, after, agreement in sets
+    ]
 
 
 def class_set(labels: Sequence[str]) -> int | None:

@@ -1,55 +1,64 @@
 """Takes a checkpoint through the conversion, step by step: load, calibrate, quantize, verify, publish."""
 
 import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import msgspec
-from msgspec import Meta
 
-from convert.calibrate import draw_calibration
-from convert.card import card_text
-from convert.describe import draft_manifest, with_figures
-from convert.export import export
+from convert.card import card_files
+from convert.describe import draft_manifest, with_facts
+from convert.latency import measure_latency
+from convert.layers import layer_errors, layer_table
+from convert.measure import measure_model
+from convert.prepare import Prepared, Truth, calibrate_anew, take_kept
+from convert.previous import model_path, read_previous, with_kept_facts
 from convert.publish import check_target, publish
 from convert.quantize import quantize
 from convert.quiet import quiet
-from convert.ranges import measure_ranges
-from convert.verify import Comparison, check_loss, check_tensors, compare
-from edge.manifest import Framing, Manifest, manifest_bytes, manifest_path, model_bytes
-from edge.vision.classify import EmotionClassifier
-from train.checkpoint import Checkpoint, find_checkpoint, open_checkpoint
+from convert.ranges import ranges_bytes, ranges_path
+from convert.settings import Settings
+from convert.table import Result
+from convert.tensors import check_tensors
+from edge.errors import ModelError
+from edge.manifest import Framing, Latency, Manifest, Precision, manifest_bytes, manifest_path, model_bytes
+from train.checkpoint import find_checkpoint, open_checkpoint
 from train.dataset import read_dataset
-from train.faces import FaceData, Split
-from train.predict import predict
 
 log = logging.getLogger(__name__)
 
-
-class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is wanted of a conversion.
-
-    name: of the published files; None takes the run's or the checkpoint's.
-    labels: a bare checkpoint's labels, in order.
-    calibration_faces: at least as many as there are classes.
-    max_loss: share of validation accuracy that int8 may lose, 0.0 to 1.0.
-    release: also read the test split, once, for the card.
-    """
-
-    name: str | None = None
-    labels: tuple[str, ...] | None = None
-    out: Path = Path("models")
-    calibration_faces: Annotated[int, Meta(ge=7)] = 500
-    max_loss: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.01
-    seed: Annotated[int, Meta(ge=0)] = 0
-    framing: Framing = Framing()
-    release: bool = False
+SIDE_BY_SIDE: tuple[Precision, ...] = ("float32", "dynamic", "int8")
+"""Precisions whose latency stands in every manifest: int8 is not faster by nature."""
 
 
-def convert(source: Path, data_path: Path, settings: Settings) -> Manifest:
-    """Publish the checkpoint that `source` means as an int8 model; returns its manifest.
+LAYER_FACES = 100
+"""Calibration faces on which layers are compared."""
 
-    Nothing is written unless every check holds.
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """A converted model that is not published yet. previous: what stands where it would go."""
+
+    path: Path
+    content: bytes
+    draft: Manifest
+    previous: Manifest | None
+
+    @property
+    def is_the_same(self) -> bool:
+        """Whether it came out as it was published before, to the byte."""
+        return self.previous is not None and self.previous.sha256 == self.draft.sha256
+
+
+def convert(source: Path, data_paths: Sequence[Path] | None, settings: Settings) -> list[Result]:
+    """Publish the checkpoint that `source` means, in each precision that is wanted; all of them or none.
+
+    Args:
+        source: a run's folder, or a checkpoint's file.
+        data_paths: calibrate and verify on these data sets. None: rebuild with what an earlier calibration left beside
+            the checkpoint; a model that then comes out otherwise is not published.
+        settings: what is wanted.
 
     Raises:
         ConfigError: an option, an output folder, a missing package.
@@ -59,57 +68,121 @@ def convert(source: Path, data_path: Path, settings: Settings) -> Manifest:
     found, state = find_checkpoint(source)
     name = settings.name or (found.parent.resolve().name if state else found.stem)
     check_target(settings.out, name)
+    paths = {precision: model_path(settings.out, name, precision) for precision in settings.precisions}
+    previous = {precision: read_previous(path) for precision, path in paths.items()}
+    known = next((manifest for manifest in previous.values() if manifest is not None and state is None), None)
     with quiet():
-        checkpoint = open_checkpoint(source, labels=settings.labels)
-    log.info("checkpoint: %s, %d parameters", found, checkpoint.model.count_params())
-    data = read_dataset(data_path, labels=checkpoint.labels)
-    float_model = export(checkpoint.model)
-    calibration = draw_calibration(data, faces=settings.calibration_faces, seed=settings.seed)
-    ranges = measure_ranges(float_model, calibration)
-    content = quantize(float_model, ranges)
-    with quiet():
-        ends = check_tensors(content, checkpoint.labels)
-    log.info("int8: %d bytes, input scale %.8f, zero point %d", len(content), ends.input.scale, ends.input.zero_point)
-    draft = draft_manifest(
-        content, ends, checkpoint, data, name=name, framing=settings.framing, calibration=ranges.description
-    )
-    comparisons = _measure(content, draft, checkpoint, data, settings)
-    manifest = with_figures(draft, comparisons)
-    model = settings.out / f"{name}.tflite"
-    card = card_text(manifest, comparisons, data, max_loss=settings.max_loss)
-    publish(
-        {
-            model: model_bytes(content, manifest),
-            manifest_path(model): manifest_bytes(manifest),
-            model.with_suffix(".md"): card.encode(),
-        }
-    )
-    log.info("published: %s, from %s", model, found)
-    return manifest
-
-
-def _measure(
-    content: bytes, draft: Manifest, checkpoint: Checkpoint, data: FaceData, settings: Settings
-) -> list[Comparison]:
-    """Compare on validation, refuse what lost too much, and only then look at the test split where it is wanted."""
-    classifier = EmotionClassifier(content, draft)
-    splits: tuple[Split, ...] = ("validation", "test") if settings.release else ("validation",)
-    comparisons = []
-    for split in splits:
-        faces = data.held_out(split)
-        with quiet():
-            answers = predict(checkpoint, faces.pixels)
-        comparison = compare(answers, predict(classifier, faces.pixels), data, split=split)
-        comparisons.append(comparison)
-        float_accuracy, int8_accuracy = comparison.checkpoint.official.accuracy, comparison.int8.official.accuracy
-        log.info(
-            "%s: checkpoint %.4f, int8 %.4f, same answers %.4f, largest difference %.4f",
-            comparison.int8.split,
-            float_accuracy,
-            int8_accuracy,
-            comparison.agreement,
-            comparison.largest_difference,
+        checkpoint = open_checkpoint(
+            source,
+            labels=settings.labels or (known.labels if known else None),
+            value_range=settings.value_range or (known.input.value_range if known else None),
         )
-        if split == "validation":
-            check_loss(float_accuracy=float_accuracy, int8_accuracy=int8_accuracy, max_loss=settings.max_loss)
-    return comparisons
+    log.info("checkpoint: %s, %d parameters", found, checkpoint.model.count_params())
+    if data_paths is None:
+        prepared, truth = take_kept(checkpoint), None
+    else:
+        data = read_dataset(data_paths, labels=checkpoint.labels, seed=state.settings.seed if state else 0)
+        prepared, truth = calibrate_anew(checkpoint, data, settings)
+    candidates = [
+        _convert_to(precision, prepared, name, settings, path=path, previous=previous[precision])
+        for precision, path in paths.items()
+    ]
+    if truth is None:
+        return _rebuild(candidates)
+    return _verify(candidates, prepared, truth, settings)
+
+
+def _convert_to(
+    precision: Precision,
+    prepared: Prepared,
+    name: str,
+    settings: Settings,
+    *,
+    path: Path,
+    previous: Manifest | None,
+) -> Candidate:
+    content = quantize(prepared.float_model, prepared.ranges, precision=precision, backend=settings.backend)
+    checkpoint = prepared.checkpoint
+    with quiet():
+        ends = check_tensors(content, checkpoint.labels, precision=precision, entry=checkpoint.input)
+    log.info("%s: %d bytes, from %d of float32", precision, len(content), len(prepared.float_model.content))
+    draft = draft_manifest(
+        content, ends, prepared, name=name, precision=precision, framing=_framing(settings, previous)
+    )
+    return Candidate(path, content, draft, previous)
+
+
+def _framing(settings: Settings, previous: Manifest | None) -> Framing:
+    """What the user says, else as published before."""
+    before = previous.framing if previous else Framing()
+    scale, shift_y = settings.framing_scale, settings.framing_shift
+    return Framing(before.scale if scale is None else scale, before.shift_y if shift_y is None else shift_y)
+
+
+def _rebuild(candidates: Sequence[Candidate]) -> list[Result]:
+    """Publish models whose figures are known, because they came out as before."""
+    files: dict[Path, bytes] = {}
+    results = []
+    for candidate in candidates:
+        if candidate.previous is None or not candidate.is_the_same:
+            before = "none" if candidate.previous is None else f"another (sha256 {candidate.previous.sha256[:12]}…)"
+            raise ModelError(
+                f"{candidate.path}: expected the model that was verified before to come out again, found {before}"
+                " there: verify this one with --data"
+            )
+        manifest = msgspec.structs.replace(candidate.previous, framing=candidate.draft.framing)
+        new = _model_files(candidate, manifest)
+        is_there = all(path.is_file() and path.read_bytes() == content for path, content in new.items())
+        results.append(Result(candidate.path, manifest, "unchanged" if is_there else "restored"))
+        files |= {} if is_there else new
+    if files:
+        publish(files)
+    return results
+
+
+def _verify(candidates: Sequence[Candidate], prepared: Prepared, truth: Truth, settings: Settings) -> list[Result]:
+    """Publish models that pass every check, with all their figures."""
+    measured = [
+        measure_model(candidate.content, candidate.draft, truth, max_loss=settings.max_loss) for candidate in candidates
+    ]
+    if settings.layers:
+        _tell_layers(candidates, prepared, truth)
+    latency = _measure_latency(candidates, prepared, settings)
+    files: dict[Path, bytes] = {ranges_path(prepared.checkpoint.path): ranges_bytes(prepared.ranges)}
+    results = []
+    for candidate, figures in zip(candidates, measured, strict=True):
+        manifest = with_facts(candidate.draft, figures, prepared.checkpoint, truth.data)
+        manifest = with_kept_facts(manifest, candidate.previous, run_known=prepared.checkpoint.state is not None)
+        manifest = msgspec.structs.replace(manifest, latency=latency)
+        files |= _model_files(candidate, manifest)
+        files |= card_files(candidate.path, manifest, figures.comparisons[0].converted, truth.data, settings.max_loss)
+        results.append(Result(candidate.path, manifest, "unchanged" if candidate.is_the_same else "new"))
+    publish(files)
+    return results
+
+
+def _tell_layers(candidates: Sequence[Candidate], prepared: Prepared, truth: Truth) -> None:
+    faces = truth.calibration.faces[:LAYER_FACES]
+    for candidate in candidates:
+        if candidate.draft.precision == "int8":
+            with quiet():
+                errors = layer_errors(prepared.float_model, prepared.ranges, candidate.content, faces)
+            log.info("%s", layer_table(errors))
+
+
+def _measure_latency(candidates: Sequence[Candidate], prepared: Prepared, settings: Settings) -> tuple[Latency, ...]:
+    contents: Mapping[Precision, bytes] = {candidate.draft.precision: candidate.content for candidate in candidates}
+    with quiet():
+        others = {
+            precision: quantize(prepared.float_model, prepared.ranges, precision=precision, backend=settings.backend)
+            for precision in SIDE_BY_SIDE
+            if precision not in contents
+        }
+        return measure_latency({**others, **contents})
+
+
+def _model_files(candidate: Candidate, manifest: Manifest) -> dict[Path, bytes]:
+    return {
+        candidate.path: model_bytes(candidate.content, manifest),
+        manifest_path(candidate.path): manifest_bytes(manifest),
+    }

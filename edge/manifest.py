@@ -65,8 +65,9 @@ class SplitFigures(Record, frozen=True, kw_only=True):
     """What was measured on one split: of the float checkpoint and of this file.
 
     balanced_accuracy: mean recall over the classes. calibration_error: mean distance of confidence from accuracy (ECE,
-    15 bins). Both are the file's. agreement: share of faces with the same answer. largest_difference: of any
-    probability. date: YYYY-MM-DD.
+    15 bins). recall: label to share of its faces named right. All three are the file's.
+    agreement: share of faces with the same answer. largest_difference: of any probability, on the whole split.
+    date: YYYY-MM-DD.
     """
 
     dataset: str
@@ -77,6 +78,7 @@ class SplitFigures(Record, frozen=True, kw_only=True):
     model_accuracy: Share
     balanced_accuracy: Share
     calibration_error: Share
+    recall: dict[str, Share] = {}
     agreement: Share
     largest_difference: Share
     date: str
@@ -168,9 +170,8 @@ def read_model(model: Path) -> tuple[bytes, Manifest]:
     except ValueError as error:
         raise ModelError(f"{model}: {error}: copy the file again") from error
     path = manifest_path(model)
-    beside = _beside(path)
-    if beside is not None:
-        manifest, where = _decode(beside, path), path.name
+    if path.exists():
+        manifest, where = read_manifest(path), path.name
     elif inside is not None:
         where = f"{model.name}, {MANIFEST}"
         manifest = _decode(inside, where)
@@ -187,11 +188,14 @@ def read_model(model: Path) -> tuple[bytes, Manifest]:
     return flatbuffer, manifest
 
 
-def _beside(path: Path) -> bytes | None:
+def read_manifest(path: Path) -> Manifest:
+    """Read a manifest that stands in a file of its own.
+
+    Raises:
+        ModelError: it is missing, is no manifest of this schema, or names unknown emotions.
+    """
     try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return None
+        return _decode(path.read_bytes(), path)
     except OSError as error:
         raise ModelError(f"{path}: the manifest cannot be read: {error.strerror}") from error
 

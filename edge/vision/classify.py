@@ -35,7 +35,7 @@ class EmotionClassifier:
         _check(inputs[0], (1, self._size, self._size, 1), manifest.input_tensor, "input")
         _check(outputs[0], (1, len(self.labels)), manifest.output_tensor, "output")
         self._input, self._output = int(inputs[0]["index"]), int(outputs[0]["index"])
-        self._stored = _input_table(manifest.input, manifest.input_tensor)
+        self._stored = input_table(manifest.input, manifest.input_tensor)
         self._output_spec = manifest.output_tensor
 
     def crop(self, gray: Gray, box: Box) -> Gray:
@@ -62,7 +62,7 @@ class EmotionClassifier:
         return values / total if total > 0 else np.full_like(values, 1 / len(values))
 
 
-def _input_table(given: InputSpec, spec: TensorSpec) -> NDArray[Any]:
+def input_table(given: InputSpec, spec: TensorSpec) -> NDArray[Any]:
     """What is stored in the input tensor for each luma 0 ... 255: one table serves int8, uint8 and float models."""
     black, white = map(np.float32, given.value_range)
     values = black + to_unit(np.arange(256, dtype=np.uint8)) * (white - black)

@@ -2,6 +2,7 @@
 
 import convert  # noqa: F401, I001  # first: it chooses the backend that Keras then starts with
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from keras import layers
 
 from convert.calibrate import CalibrationFaces, draw_calibration
 from convert.export import FloatModel, export
+from convert.interpreters import BESIDE, PYTHON
 from convert.quantize import quantize
 from convert.ranges import CalibrationRanges, measure_ranges
 from edge.labels import EMOTIONS
@@ -173,6 +175,23 @@ def five_classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A .h5 file as others publish them: 64 pixels, three classes, its softmax a layer of its own."""
+    path = tmp_path_factory.mktemp("foreign") / "foreign.h5"
+    keras.utils.set_random_seed(1)
+    keras.Sequential(
+        [
+            keras.Input((64, 64, 1)),
+            layers.Conv2D(4, 8, 8, activation="relu"),
+            layers.Conv2D(3, 3, padding="same"),
+            layers.GlobalAveragePooling2D(),
+            layers.Activation("softmax"),
+        ]
+    ).save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
 def net_with() -> Callable[[Callable[..., keras.KerasTensor]], keras.Model]:
     """Build a net with one operation more in the middle."""
 
@@ -191,3 +210,12 @@ def float_inside(
     """A model with int8 ends whose sine runs in float: TFLite has none in int8, and the converter does not say so."""
     exported = export(net_with(keras.ops.sin))
     return quantize(exported, measure_ranges(exported, calibration))
+
+
+@pytest.fixture(scope="session")
+def tflite_python() -> Path:
+    """The Python that has tflite-runtime."""
+    python = Path(os.environ.get(PYTHON) or BESIDE)
+    if not python.is_file():
+        pytest.skip(f"tflite-runtime is not at {python}: it ended at Python 3.11, or name its Python in {PYTHON}")
+    return python

@@ -1,7 +1,9 @@
 """The whole conversion by its command line: what is published, and that nothing is lost when it is refused."""
 
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,11 +14,13 @@ import pytest
 
 from convert import pipeline
 from convert.__main__ import main
-from convert.pipeline import Settings, convert
+from convert.ranges import ranges_path
+from convert.temperature import at_temperature
 from edge.errors import ModelError
 from edge.labels import CLASS_SETS, EMOTIONS
-from edge.manifest import Framing, read_model, sha256_of
+from edge.manifest import Framing, manifest_bytes, manifest_path, read_model, sha256_of
 from edge.vision.classify import EmotionClassifier
+from train.checkpoint import open_checkpoint
 from train.predict import predict
 from train.state import BEST, RUN
 
@@ -40,32 +44,68 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+def last_line(capsys):
+    """What the user is told at last."""
+    return capsys.readouterr().err.splitlines()[-1]
+
+
 def call(source, table, out, *options):
     """Run the command line."""
     return main([str(source), "--data", str(table), "--out", str(out), "--calibration-faces", "42", *options])
 
 
-def test_a_run_becomes_a_model_that_the_runtime_opens(trained, published):
+@pytest.fixture(scope="module")
+def made(trained, tmp_path_factory):
+    """The trained run, converted once, to be looked at; an older model stood there."""
+    folder = tmp_path_factory.mktemp("made")
+    for name, content in OLD.items():
+        (folder / name).write_bytes(content)
+    assert call(trained.run, trained.table, folder, "--framing-scale", "0.9") == 0
+    return folder
+
+
+NEW = {"tiny.tflite", "tiny.json", "tiny.md", "tiny.confusion.png"}
+
+
+def test_a_run_becomes_a_model_that_the_runtime_opens(trained, made):
     """Model, manifest and card replace the old ones; hash, labels, ends and figures are those of the new model."""
-    assert call(trained.run, trained.table, published) == 0
-    content, manifest = read_model(published / "tiny.tflite")
+    content, manifest = read_model(made / "tiny.tflite")
     assert manifest.sha256 == sha256_of(content)
-    assert manifest.labels == EMOTIONS
-    assert manifest.name == "tiny"
+    assert (manifest.labels, manifest.class_set) == (EMOTIONS, 7)
+    assert (manifest.name, manifest.precision) == ("tiny", "int8")
     assert manifest.size_bytes == len(content)
     assert manifest.parameters == trained.model.count_params()
+    assert manifest.multiply_adds == 6 * 6 * 8 * 64 + 288 * 7
     assert (manifest.input_tensor.dtype, manifest.input_tensor.zero_point) == ("int8", -128)
-    assert set(contents(published)) == {"tiny.tflite", "tiny.json", "tiny.md"}
+    assert set(contents(made)) == NEW
     answers = predict(EmotionClassifier(content, manifest), trained.data.validation.pixels)
     right = float((answers.argmax(axis=1) == trained.data.validation.codes).mean())
     assert manifest.figures[0].model_accuracy == pytest.approx(right, abs=1e-6)
     assert right > 0.9, "the synthetic faces are easy: a tiny net that fails here proves nothing elsewhere"
 
 
-def test_the_manifest_says_where_its_figures_come_from(trained, published):
+def test_a_lone_file_is_enough(made, tmp_path):
+    """The facts are inside, too: without the manifest beside it the model opens and says the same."""
+    shutil.copy(made / "tiny.tflite", tmp_path)
+    assert read_model(tmp_path / "tiny.tflite") == read_model(made / "tiny.tflite")
+
+
+def test_what_was_verified_stands_in_the_manifest(made, tflite_python):  # noqa: ARG001  # asked for
+    """Delegated operations, both interpreters, three precisions side by side, the temperature."""
+    _, manifest = read_model(made / "tiny.tflite")
+    assert (manifest.checks.operations, manifest.checks.delegated) == (4, 3)
+    (litert, runtime) = manifest.checks.interpreters.items()
+    assert litert[0].startswith("ai-edge-litert")
+    assert (runtime[0].split()[0], runtime[1][:29]) == ("tflite-runtime", "the same answers to 28 faces,")
+    assert [row.precision for row in manifest.latency][::2] == ["float32", "dynamic", "int8"]
+    assert manifest.temperature != 1.0
+    assert manifest.figures[0].recall == pytest.approx(dict.fromkeys(EMOTIONS, 1.0), abs=0.3)
+    assert manifest.training_run["epochs_done"] == 25
+
+
+def test_the_manifest_says_where_its_figures_come_from(made):
     """Data set, split, classes and faces of every figure; what it was trained on and calibrated with."""
-    assert call(trained.run, trained.table, published) == 0
-    _, manifest = read_model(published / "tiny.tflite")
+    _, manifest = read_model(made / "tiny.tflite")
     assert [(row.dataset, row.split, row.classes, row.faces) for row in manifest.figures] == [
         ("FER2013", "PublicTest", 7, 28),
         ("FER2013", "PublicTest, faces not in the training split", 7, 28),
@@ -74,22 +114,29 @@ def test_the_manifest_says_where_its_figures_come_from(trained, published):
     assert manifest.calibration == "42 faces of FER2013 Training, balanced over classes, seed 0"
 
 
-def test_the_test_split_is_read_for_a_release_only(trained, published):
-    """PrivateTest stands in manifest and card with --release, and in neither without."""
-    for options, expected in (((), False), (("--release",), True)):
-        assert call(trained.run, trained.table, published, *options) == 0
-        _, manifest = read_model(published / "tiny.tflite")
-        assert any(row.split == "PrivateTest" for row in manifest.figures) is expected
-        assert ("| PrivateTest | 21 |" in (published / "tiny.md").read_text()) is expected
+def test_the_test_split_is_read_for_a_release_only(made):
+    """Without --release PrivateTest stands neither in manifest nor in card."""
+    assert {row.split.partition(",")[0] for row in read_model(made / "tiny.tflite")[1].figures} == {"PublicTest"}
+    assert "PrivateTest" not in (made / "tiny.md").read_text()
 
 
-def test_the_card_says_what_it_is_for_and_what_not(trained, published):
+def test_the_card_says_what_it_is_for_and_what_not(made):
     """Purpose, limits, data, figures by class, biases and the cost of int8 stand in it."""
-    assert call(trained.run, trained.table, published, "--framing-scale", "0.9") == 0
-    card = (published / "tiny.md").read_text()
-    for text in ("apparent expression", "Not for", "FER2013", "FER+", "| disgust | 4 |", "Known biases", "0.9"):
+    card = (made / "tiny.md").read_text()
+    for text in (
+        "apparent expression",
+        "Not for",
+        "FER2013",
+        "FER+",
+        "| disgust | ",
+        "Known biases",
+        "0.9",
+        "tiny.confusion.png",
+        "temperature",
+        "multiply-adds",
+    ):
         assert text in card
-    _, manifest = read_model(published / "tiny.tflite")
+    _, manifest = read_model(made / "tiny.tflite")
     assert manifest.sha256 in card
     assert f"{100 * manifest.figures[0].model_accuracy:.2f} %" in card
 
@@ -115,20 +162,118 @@ def test_framing_and_name_are_the_users(trained, tmp_path):
     assert manifest.name == "other"
 
 
-def test_the_same_checkpoint_gives_the_same_model(trained, tmp_path):
-    """Two conversions with one seed are equal to the byte."""
-    for name in ("first", "second"):
-        assert call(trained.run, trained.table, tmp_path, "--name", name) == 0
-    assert read_model(tmp_path / "first.tflite")[0] == read_model(tmp_path / "second.tflite")[0]
+@pytest.fixture(scope="module")
+def shipped_once(trained, tmp_path_factory):
+    """A checkpoint, published beside itself; the framing is its own, and the test split was read."""
+    folder = tmp_path_factory.mktemp("shipped")
+    shutil.copy(trained.run / BEST, folder / "net.keras")
+    assert call(folder / "net.keras", trained.table, folder, "--framing-shift", "0.05", "--release") == 0
+    return folder
+
+
+@pytest.fixture
+def shipped(shipped_once, tmp_path, monkeypatch):
+    """A copy of it, as the folder `models` of the place where the command is called."""
+    monkeypatch.chdir(tmp_path)
+    return shutil.copytree(shipped_once, tmp_path / "models")
+
+
+def test_what_ships_is_rebuilt_without_the_data(shipped, capsys):
+    """No option at all: ranges, temperature and framing are those kept; every file comes out equal to the byte."""
+    before = contents(shipped)
+    assert main([]) == 0
+    assert contents(shipped) == before
+    head, row = capsys.readouterr().out.splitlines()
+    assert head.split()[:4] == ["model", "precision", "size", "accuracy"]
+    assert row.startswith("models/net.tflite  int8 ")
+    assert row.endswith("unchanged")
+    (shipped / "net.tflite").unlink()
+    assert main([]) == 0
+    assert contents(shipped) == before
+    assert capsys.readouterr().out.splitlines()[1].endswith("restored")
+
+
+def test_a_rebuilt_model_that_differs_is_not_published_unverified(shipped, trained, capsys):
+    """The manifest tells of another file, so its figures do not hold; with data they are taken anew."""
+    content, manifest = read_model(shipped / "net.tflite")
+    other = msgspec.structs.replace(manifest, sha256="0" * 64)
+    (shipped / "net.json").write_bytes(manifest_bytes(other))
+    before = contents(shipped)
+    assert main([]) == 4
+    assert "net.tflite: expected the model that was verified before to come out again" in last_line(capsys)
+    assert contents(shipped) == before
+    assert call(shipped / "net.keras", trained.table, shipped) == 0
+    assert read_model(shipped / "net.tflite")[0] == content
+    assert read_model(shipped / "net.tflite")[1].framing == Framing(shift_y=0.05)
+
+
+def test_without_an_earlier_model_nothing_is_known(shipped, capsys):
+    """A checkpoint with ranges, and no manifest whose figures could hold."""
+    manifest_path(shipped / "net.tflite").unlink()
+    assert main([]) == 4
+    assert "found none there: verify this one with --data" in last_line(capsys)
+
+
+def test_ranges_of_another_checkpoint_are_refused(shipped, fragile, capsys):
+    """The checkpoint was trained on, its calibration is the old one's: a clear line, and nothing changes."""
+    shutil.copy(fragile, shipped / "net.keras")
+    before = contents(shipped)
+    assert main([]) == 4
+    assert "ranges: expected those of the weights" in last_line(capsys)
+    assert contents(shipped) == before
+
+
+def test_without_ranges_the_data_is_asked_for(shipped, capsys):
+    ranges_path(shipped / "net.keras").unlink()
+    assert main([]) == 4
+    assert "expected the ranges of a calibration here" in last_line(capsys)
+
+
+def test_figures_of_a_release_are_kept_while_the_model_is_the_same(shipped, trained):
+    """The test split is read once: converting again gives the same bytes and does not forget it; another model does."""
+    released = read_model(shipped / "net.tflite")[1]
+    assert any(row.split == "PrivateTest" for row in released.figures)
+    assert "\n| PrivateTest | 21 |" in (shipped / "net.md").read_text()
+    assert call(shipped / "net.keras", trained.table, shipped) == 0
+    assert read_model(shipped / "net.tflite")[1].figures == released.figures
+    assert call(shipped / "net.keras", trained.table, shipped, "--calibration-faces", "21") == 0
+    assert not any(row.split == "PrivateTest" for row in read_model(shipped / "net.tflite")[1].figures)
+
+
+def test_each_precision_is_a_file_with_its_manifest(trained, tmp_path):
+    """int8 has the plain name; all open in the runtime, and say the same of a face but for rounding."""
+    assert call(trained.run, trained.table, tmp_path, "--precision", *PRECISIONS) == 0
+    face = trained.data.validation.pixels[0]
+    answers = []
+    for precision in PRECISIONS:
+        name = "tiny" if precision == "int8" else f"tiny.{precision}"
+        content, manifest = read_model(tmp_path / f"{name}.tflite")
+        assert manifest.precision == precision
+        assert (tmp_path / f"{name}.md").exists()
+        answers.append(EmotionClassifier(content, manifest).score(face).probabilities)
+    np.testing.assert_allclose(answers, np.broadcast_to(answers[-1], (len(PRECISIONS), 7)), atol=0.05)
+
+
+PRECISIONS = ("int8", "int8-float-io", "dynamic", "float16", "float32")
 
 
 def test_a_model_that_int8_ruins_is_refused_and_the_old_one_stands(trained, fragile, published, capsys):
     """The checkpoint is as good as the trained one, its int8 model is not: exit code 4, not a byte changed."""
     assert call(fragile, trained.table, published) == 4
     error = capsys.readouterr().err
-    assert "expected int8 to lose at most 0.0100 accuracy" in error
+    assert "expected a model that loses at most 0.0100 accuracy" in error
     assert "(1.0000 to" in error
     assert contents(published) == OLD
+
+
+def test_what_int8_ruins_may_be_equalised(trained, fragile, published, caplog):
+    """The same checkpoint passes the gate then, --layers tells of each layer, and it is rebuilt without the option."""
+    assert call(fragile, trained.table, published, "--equalise", "--layers") == 0
+    assert "change alone" in caplog.text
+    assert read_model(published / "tiny.tflite")[1].figures[0].model_accuracy > 0.95
+    before = contents(published)
+    assert main([str(fragile), "--out", str(published)]) == 0
+    assert contents(published) == before
 
 
 def test_the_limit_is_the_users(trained, fragile, published):
@@ -140,7 +285,7 @@ def test_the_limit_is_the_users(trained, fragile, published):
 
 
 @pytest.mark.parametrize("step", ["quantize", "publish"])
-def test_ctrl_c_leaves_the_old_model(trained, published, monkeypatch, capsys, step):
+def test_ctrl_c_at_a_step_leaves_the_old_model(trained, published, monkeypatch, capsys, step):
     """One sentence, 130, and the published files as they were."""
 
     def stop(*_arguments, **_options):
@@ -152,9 +297,35 @@ def test_ctrl_c_leaves_the_old_model(trained, published, monkeypatch, capsys, st
     assert contents(published) == OLD
 
 
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
+def test_a_process_that_is_stopped_leaves_the_old_model(trained, published, sent, code):
+    """Ctrl-C and kill in the middle of the work: the published files are untouched."""
+    command = [sys.executable, "-m", "convert", trained.run, "--data", trained.table, "--out", published]
+    with subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603  # our own command
+        assert next(line for line in process.stderr if line.startswith("checkpoint: "))
+        os.kill(process.pid, sent)
+        last = process.stderr.read().splitlines()[-1:]
+    assert process.returncode == code
+    if sent == signal.SIGINT:
+        assert last == ["convert: stopped; what was published before stands as it was"]
+    assert contents(published) == OLD
+
+
+def test_a_full_disk_under_the_work_files_is_one_line(trained, published, monkeypatch, capsys):
+    """The kernel's refusal is played where a work file would be written."""
+
+    def full(*_arguments, **_options):
+        raise OSError(28, "No space left on device", "work/net")
+
+    monkeypatch.setattr(pipeline, "calibrate_anew", full)
+    assert call(trained.run, trained.table, published) == 2
+    assert "convert: work/net: expected room to work in, found: No space left on device" in last_line(capsys)
+    assert contents(published) == OLD
+
+
 def test_a_model_that_is_float_inside_is_never_published(trained, published, monkeypatch, float_inside, capsys):
     """Should the converter leave floats behind int8 ends, its model stops at the check, whatever loss is allowed."""
-    monkeypatch.setattr(pipeline, "quantize", lambda *_: float_inside)
+    monkeypatch.setattr(pipeline, "quantize", lambda *_, **__: float_inside)
     assert call(trained.run, trained.table, published, "--max-loss", "1") == 4
     assert "found float32" in capsys.readouterr().err
     assert contents(published) == OLD
@@ -199,6 +370,10 @@ def test_data_without_a_class_is_refused(trained, published, write_without, caps
 
 
 BAD_CALLS = {
+    "no seed": (["--calibration-faces", "20", "--seed", "-1"], 2, "--seed: expected int >= 0, found -1"),
+    "no set": (["--classes", "4"], 2, "--classes: expected"),
+    "other set": (["--classes", "5"], 2, "expected the run's labels"),
+    "no range": (["--value-range", "1", "0"], 2, "--value-range: expected black below white"),
     "no checkpoint": (["nowhere.keras"], 4, "expected a .keras or .h5 checkpoint, found none"),
     "few faces": (["--calibration-faces", "3"], 2, "--calibration-faces: expected int >= 7, found 3"),
     "no share": (["--max-loss", "2"], 2, "--max-loss: expected float <= 1.0, found 2.0"),
@@ -237,9 +412,9 @@ def test_the_command_as_a_user_starts_it(trained, tmp_path):
     arguments = [str(trained.run), "--data", str(trained.table), "--out", str(tmp_path), "--calibration-faces", "42"]
     done = subprocess.run([*command, *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=False)  # noqa: S603  # our own command
     assert done.returncode == 0, done.stderr
-    assert done.stdout == ""
-    starts = ("checkpoint: ", "calibration: ", "int8: ", "PublicTest: ", "published: ")
-    assert [line.startswith(start) for line, start in zip(done.stderr.splitlines(), starts, strict=True)] == [True] * 5
+    assert [line.split()[-1] for line in done.stdout.splitlines()] == ["latency", "new"]
+    starts = ("checkpoint: ", "temperature: ", "calibration: ", "int8: ", "PublicTest: ", "ai-edge-litert ", "tflite-")
+    assert [line.startswith(start) for line, start in zip(done.stderr.splitlines(), starts, strict=True)] == [True] * 7
     listed = [sys.executable, "-X", "importtime", "-m", "convert", "--help"]
     done = subprocess.run(listed, cwd=REPOSITORY, capture_output=True, text=True, check=True)  # noqa: S603  # our own command
     assert "--max-loss" in done.stdout
@@ -248,10 +423,26 @@ def test_the_command_as_a_user_starts_it(trained, tmp_path):
 
 def test_fewer_classes_all_the_way(trained, tmp_path, five_classes):
     """A net of five classes drops the others' faces and is published with five labels."""
-    manifest = convert(five_classes, trained.table, Settings(out=tmp_path, calibration_faces=40, max_loss=1.0))
-    assert manifest.labels == CLASS_SETS[5]
+    assert call(five_classes, trained.table, tmp_path, "--classes", "5", "--max-loss", "1") == 0
+    content, manifest = read_model(tmp_path / "five.tflite")
+    assert (manifest.labels, manifest.class_set) == (CLASS_SETS[5], 5)
     assert manifest.figures[0].faces == 20
     assert manifest.trained_on.endswith("(as given to the conversion; the run is not known)")
-    content, read = read_model(tmp_path / "five.tflite")
-    answers = EmotionClassifier(content, read).score(trained.data.validation.pixels[0]).probabilities
+    answers = EmotionClassifier(content, manifest).score(trained.data.validation.pixels[0]).probabilities
     assert answers.shape == (5,)
+
+
+def test_a_net_of_others_keeps_its_side_range_and_labels(trained, tmp_path, foreign):
+    """A .h5 of 64 pixels, -1 to 1 and labels in another order: the published model answers as the net itself does."""
+    labels = ("happy", "sad", "angry")
+    options = ("--labels", *labels, "--value-range", "-1", "1", "--max-loss", "1", "--precision", "int8", "float32")
+    assert call(foreign, trained.table, tmp_path, *options) == 0
+    _, manifest = read_model(tmp_path / "foreign.tflite")
+    assert (manifest.labels, manifest.class_set) == (labels, None)
+    assert (manifest.input.size, manifest.input.value_range) == (64, (-1.0, 1.0))
+    faces = trained.data.validation.pixels
+    float_model = EmotionClassifier(*read_model(tmp_path / "foreign.float32.tflite"))
+    net = open_checkpoint(foreign, labels=labels, value_range=(-1.0, 1.0))
+    wanted = at_temperature(predict(net, faces), manifest.temperature)
+    np.testing.assert_allclose(predict(float_model, faces), wanted, atol=1e-3)
+    assert manifest.figures[0].agreement > 0.8
