@@ -16,7 +16,8 @@ def add_options(parser: argparse.ArgumentParser, struct: type[msgspec.Struct], *
     """Add `--field-name` for every field of `struct` that a command line can give, in a group of its own.
 
     A field is described by `Meta(description=...)`; one without a description is no option. Truth values become
-    `--name` and `--no-name`, pairs of numbers take two values, literals are choices. A field that is not given does not
+    `--name` and `--no-name`, pairs of numbers take two values, literals are choices. The description of one
+    that may be None says what None means. A field that is not given does not
     stand in the namespace at all, so that `given_options` can tell.
     """
     group = parser.add_argument_group(title)
@@ -26,7 +27,8 @@ def add_options(parser: argparse.ArgumentParser, struct: type[msgspec.Struct], *
     for field in info.fields:
         kind, description = _described(field.type)
         if description:
-            text = f"{description} (default: {_shown(field.default)})".replace("%", "%%")
+            default = "" if field.default is None else f" (default: {_shown(field.default)})"
+            text = f"{description}{default}".replace("%", "%%")
             group.add_argument(
                 _option(field.name), dest=field.name, default=argparse.SUPPRESS, help=text, **_take(kind)
             )
@@ -72,6 +74,8 @@ def _take(kind: inspect.Type) -> dict[str, Any]:
             return {**inner, "nargs": len(items), "metavar": ("FROM", "TO") if len(items) == 2 else None}  # noqa: PLR2004
         case inspect.VarTupleType(item_type=item):
             return {**_take(_described(item)[0]), "nargs": "+"}
+        case inspect.UnionType(types=(item, inspect.NoneType())) | inspect.UnionType(types=(inspect.NoneType(), item)):
+            return _take(_described(item)[0])
         case _ if type(kind) in PLAIN:
             return {"type": PLAIN[type(kind)], "metavar": PLAIN[type(kind)].__name__.upper()}
         case _:
