@@ -21,9 +21,10 @@ test: .venv-dev/ready .venv-tflite/ready ## install what the tests need and run 
 	    echo "not run with tflite-runtime: it has no wheel for this Python or machine (it ended at Python 3.11)"; \
 	fi
 
-train: .venv-dev/ready ## train a model; DATA=fer2013.csv MODEL=… ARGS="--epochs 60 --resume"
+train: .venv-dev/ready ## train a model; DATA=fer2013.csv MODEL=… CLASSES=7|6|5|… EPOCHS=… ARGS="--resume"
 	@$(if $(DATA),,$(error expected DATA=path of fer2013.csv or of a folder tree, found none))true
-	.venv-dev/bin/python -m train --data "$(DATA)" --model $(MODEL) --out $(RUN) $(ARGS)
+	.venv-dev/bin/python -m train --data "$(DATA)" --model $(MODEL) --out $(RUN) \
+	    $(if $(CLASSES),--classes "$(CLASSES)") $(if $(EPOCHS),--epochs $(EPOCHS)) $(ARGS)
 
 sheet: .venv-dev/ready ## draw augmented faces, to look at them; DATA=fer2013.csv ARGS="--out sheet.png --mixup 0"
 	@$(if $(DATA),,$(error expected DATA=path of fer2013.csv or of a folder tree, found none))true

@@ -15,7 +15,7 @@ def run_command(name: str, body: Callable[[], None], *, stopped: str, debug: boo
     Args:
         name: stands before the line that tells of a failure.
         body: does the command's work.
-        stopped: what the user is told after Ctrl-C.
+        stopped: what the user is told after Ctrl-C, unless the KeyboardInterrupt itself says something.
         debug: raise the error again, so that its traceback shows.
     """
     try:
@@ -25,7 +25,7 @@ def run_command(name: str, body: Callable[[], None], *, stopped: str, debug: boo
             raise
         print(f"{name}: {error}", file=sys.stderr)  # noqa: T201  # the command's answer
         return error.exit_code
-    except KeyboardInterrupt:
-        print(f"{name}: {stopped}", file=sys.stderr)  # noqa: T201  # the command's answer
+    except KeyboardInterrupt as stop:
+        print(f"{name}: {str(stop) or stopped}", file=sys.stderr)  # noqa: T201  # the command's answer
         return INTERRUPTED
     return 0

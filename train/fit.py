@@ -1,7 +1,6 @@
 """Fits a model to a data set, from the first epoch or from where a run stopped."""
 
 import logging
-import time
 from pathlib import Path
 
 import keras
@@ -9,147 +8,183 @@ import numpy as np
 
 from edge.errors import ConfigError, MediaError, ModelError
 from edge.vision.crop import to_unit
-from train.augment import Augmentation
 from train.batches import Batches
+from train.callbacks import Checkpoints, EarlyStop, EpochSeeds, FiniteLoss, stopped_early
 from train.checkpoint import load_checkpoint
-from train.faces import FaceData, unseen
+from train.devices import on_devices
+from train.distil import with_teachers
+from train.faces import FaceData, FaceSet, unseen
+from train.history import draw_curves
 from train.models import build_model
+from train.optimizers import build_optimizer
+from train.pretrained import freeze_base, thaw_base
 from train.progress import Progress
-from train.state import BEST, LAST, RunSettings, RunState, write_state
+from train.provenance import check_same, provenance
+from train.schedule import Phase, phases, plateau_rate
+from train.settings import RunSettings, check_settings
+from train.state import LAST, RunState, write_state
 
 log = logging.getLogger(__name__)
 
-
-class EpochSeeds(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
-    """Makes every epoch's chance (order, augmentation, dropout) follow from the seed and the epoch alone.
-
-    A checkpoint does not hold dropout's random state, so without this a resumed run would leave the track.
-    """
-
-    def __init__(self, batches: Batches, *, seed: int) -> None:
-        super().__init__()
-        self._batches = batches
-        self._seed = seed
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002  # Keras' signature
-        """Seed the epoch, counted from 0."""
-        self._batches.start_epoch(epoch)
-        rng = np.random.default_rng((self._seed, epoch))
-        for variable in self.model.variables:
-            if variable.name == "seed_generator_state":
-                variable.assign(rng.integers(0, 2**31, size=variable.shape).astype(variable.dtype))
+POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
+"""Keras' name of each precision."""
 
 
-class Checkpoints(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
-    """Keeps `best.keras` (validation accuracy), `last.keras` and `run.json`; each replaces the old one atomically."""
-
-    def __init__(self, folder: Path, state: RunState) -> None:
-        super().__init__()
-        self._folder = folder
-        self._state = state
-        self._started = time.monotonic()
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002  # Keras' signature
-        """Start the epoch's clock."""
-        self._started = time.monotonic()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Save. The state is written last: it vouches for a `last.keras` that is already there."""
-        figures = {name: float(value) for name, value in (logs or {}).items()}
-        self._save(LAST)
-        if figures["val_accuracy"] > self._state.best_accuracy or not self._state.history:
-            self._state.best_accuracy = figures["val_accuracy"]
-            self._save(BEST)
-        self._state.history.append(figures)
-        self._state.epochs_done = epoch + 1
-        self._state.seconds += time.monotonic() - self._started
-        write_state(self._folder, self._state)
-
-    def _save(self, name: str) -> None:
-        partial = self._folder / f"partial.{name}"
-        self.model.save(partial)
-        partial.replace(self._folder / name)
-
-
-def fit(data: FaceData, folder: Path, state: RunState, *, augmentation: Augmentation | None) -> RunState:
+def fit(data: FaceData, folder: Path, state: RunState, *, devices: int = 1) -> RunState:
     """Train until `state.settings.epochs`; everything a later step needs is in `folder` after each epoch.
 
     The best epoch is chosen by accuracy on the validation faces that do not also stand in the training split.
+
+    Args:
+        data: the faces.
+        folder: of the run; made where it is missing.
+        state: where to begin; brought up to date after each epoch.
+        devices: see `on_devices`.
+
     Returns the state after the last epoch.
 
     Raises:
-        ConfigError: the folder cannot be made.
+        ConfigError: settings that contradict each other, other data than the run began with, or a teacher with other
+            labels.
         MediaError: every validation face also stands in the training split.
-        ModelError: the checkpoint to go on from is missing or damaged.
+        ModelError: the checkpoint to go on from is missing or damaged, or the loss is no number any more.
+        SinkError: a file cannot be written.
     """
     settings = state.settings
+    check_settings(settings)
     clean = data.validation.where(unseen(data.validation, data.training))
     if len(clean) == 0:
         raise MediaError(f"{data.name}: expected validation faces that are not in training too, found none: split anew")
-    keras.utils.set_random_seed(settings.seed)
-    batches = Batches(data.training, batch_size=settings.batch_size, seed=settings.seed, augmentation=augmentation)
-    model = _model(folder, state, batches=len(batches))
-    bar = Progress(
-        settings.epochs,
-        len(batches),
-        batches_done=state.epochs_done * len(batches),
-        batch_size=settings.batch_size,
-    )
+    now = provenance(data)
+    check_same(state.provenance or now, now)
+    state.provenance = state.provenance or now
+    _open_folder(folder, state)
+    _repeat_exactly(settings.seed)
+    batch_size = min(settings.batch_size, len(data.training))
+    batches = Batches(data.training, batch_size=batch_size, seed=settings.seed, augmentation=settings.augmentation)
     log.info("training %s on %d faces, choosing on %d", settings.model, len(data.training), len(clean))
-    model.fit(
-        batches,
-        validation_data=(to_unit(clean.pixels)[..., np.newaxis], clean.targets),
-        initial_epoch=state.epochs_done,
-        epochs=settings.epochs,
-        shuffle=False,
-        verbose=0,
-        callbacks=[EpochSeeds(batches, seed=settings.seed), Checkpoints(folder, state), bar],
-    )
+    try:
+        with on_devices(devices, batch_size=batch_size) as shares:
+            clean = clean.where(np.arange(len(clean)) < len(clean) - len(clean) % shares)  # shared out evenly as well
+            for phase in phases(settings):
+                if state.epochs_done < phase.end and not stopped_early(state):
+                    _fit_phase(phase, state, folder, batches=batches, training=data.training, clean=clean)
+    finally:
+        if state.history:
+            draw_curves(folder, state.history)
     return state
 
 
-def _model(folder: Path, state: RunState, *, batches: int) -> keras.Model:
-    """Return a compiled model: new, or as the run in `folder` left it.
+def _repeat_exactly(seed: int) -> None:
+    """Let all chance follow from `seed`; TensorFlow's sums come in another order in each process unless it is told."""
+    keras.utils.set_random_seed(seed)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf  # noqa: PLC0415  # only where it is the backend
 
-    The optimizer is always built here: a saved one forgets which weights do not decay.
-    """
+        tf.config.experimental.enable_op_determinism()
+
+
+def _open_folder(folder: Path, state: RunState) -> None:
+    """Make the run's folder, and see that it can be written before time is spent."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"{folder}: expected a folder that can be written, found '{error.strerror}': give another --out"
+        ) from error
+    write_state(folder, state)
+
+
+def _fit_phase(
+    phase: Phase, state: RunState, folder: Path, *, batches: Batches, training: FaceSet, clean: FaceSet
+) -> None:
+    """Train the rest of `phase`. A phase begins as a resumed run does, from the last checkpoint."""
     settings = state.settings
-    optimizer = _optimizer(settings, batches)
+    weights = "" if state.epochs_done else settings.weights
+    net = _net(settings, phase, precision=settings.precision, weights=weights)
+    twin = _net(settings, phase, precision="float32")
+    optimizer = build_optimizer(settings, phase, batches=len(batches))
+    optimizer.build(net.trainable_variables)
     if state.epochs_done:
-        model = load_checkpoint(folder / LAST, classes=len(settings.labels), with_optimizer=True)
-        optimizer.build(model.trainable_variables)
-        saved = model.optimizer.variables if model.optimizer else []
-        if len(saved) != len(optimizer.variables):
-            raise ModelError(f"{folder / LAST}: expected the optimizer's state, found none that fits: start a new run")
-        for variable, value in zip(optimizer.variables, saved, strict=True):
-            variable.assign(value)
-    else:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ConfigError(
-                f"{folder}: expected a folder that can be written: {error.strerror}: give --out"
-            ) from error
-        model = build_model(settings.model, classes=len(settings.labels))
-    model.compile(
-        optimizer=optimizer,
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
-        metrics=["accuracy"],
-    )
-    return model
+        _restore(net, optimizer if state.epochs_done > phase.first else None, folder / LAST)
+    trained = with_teachers(net, settings)
+    loss = keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing)
+    net.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
+    trained.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
+    with Progress(state, batches=len(batches), batch_size=settings.batch_size) as progress:
+        trained.fit(
+            batches,
+            validation_data=(to_unit(clean.pixels)[..., np.newaxis], clean.targets),
+            validation_batch_size=settings.batch_size,
+            initial_epoch=state.epochs_done,
+            epochs=phase.end,
+            shuffle=False,
+            verbose=0,
+            class_weight=_class_weights(settings, training),
+            callbacks=[
+                *_library_callbacks(phase, state),
+                EpochSeeds(net, batches, seed=settings.seed),
+                FiniteLoss(batches),
+                Checkpoints(folder, state, net=net, twin=twin),
+                EarlyStop(state),
+                progress,
+            ],
+        )
 
 
-def _optimizer(settings: RunSettings, batches: int) -> keras.optimizers.Optimizer:
-    """SGD with Nesterov momentum, a linear warm-up, then a cosine to zero. Only kernels decay."""
-    warmup = min(settings.warmup_epochs, settings.epochs - 1) * batches
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=settings.learning_rate / 100 if warmup else settings.learning_rate,
-        decay_steps=max(1, settings.epochs * batches - warmup),
-        warmup_target=settings.learning_rate if warmup else None,
-        warmup_steps=warmup,
-    )
-    optimizer = keras.optimizers.SGD(
-        schedule, momentum=settings.momentum, nesterov=True, weight_decay=settings.weight_decay
-    )
-    optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
-    return optimizer
+def _library_callbacks(phase: Phase, state: RunState) -> list[keras.callbacks.Callback]:
+    """Return Keras' own callbacks that the settings ask for."""
+    callbacks: list[keras.callbacks.Callback] = []
+    if state.settings.schedule == "plateau":
+        callbacks.append(
+            keras.callbacks.LearningRateScheduler(
+                lambda epoch: plateau_rate(state.settings, phase, state.history, epoch)
+            )
+        )
+    if state.settings.ema is not None:
+        callbacks.append(keras.callbacks.SwapEMAWeights())  # validation asks the averaged weights
+    return callbacks
+
+
+def _class_weights(settings: RunSettings, faces: FaceSet) -> dict[int, float] | None:
+    """Return what a face of each class counts, so that all classes count alike and a face counts 1 on average."""
+    if settings.class_weights == "none":
+        return None
+    counts = faces.counts()
+    return {code: len(faces) / (len(counts) * max(1, int(count))) for code, count in enumerate(counts)}
+
+
+def _net(settings: RunSettings, phase: Phase, *, precision: str, weights: str = "") -> keras.Model:
+    """Build the net as `phase` trains it, to be computed in `precision`."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(POLICIES[precision])
+    try:
+        net = build_model(settings.model, classes=len(settings.labels), weights=weights)
+    finally:
+        keras.config.set_dtype_policy(before)
+    if phase.frozen:
+        freeze_base(net)
+    elif settings.weights:
+        thaw_base(net)
+    return net
+
+
+def _restore(net: keras.Model, optimizer: keras.optimizers.Optimizer | None, path: Path) -> None:
+    """Give `net`, and `optimizer` where it goes on, what the checkpoint at `path` holds.
+
+    Both are built by us: a saved optimizer forgets which weights do not decay.
+
+    Raises:
+        ModelError: the checkpoint is missing, damaged, or of other settings.
+    """
+    saved = load_checkpoint(path, with_optimizer=True)
+    pairs = list(zip(net.variables, saved.variables, strict=False))
+    fits = len(net.variables) == len(saved.variables)
+    if optimizer is not None:
+        saved_optimizer = saved.optimizer.variables if saved.optimizer else []
+        pairs += zip(optimizer.variables, saved_optimizer, strict=False)
+        fits = fits and len(optimizer.variables) == len(saved_optimizer)
+    if not fits or any(ours.shape != theirs.shape for ours, theirs in pairs):
+        raise ModelError(f"{path}: expected the weights and the optimizer's state, found others: start a new run")
+    for ours, theirs in pairs:
+        ours.assign(theirs)

@@ -5,17 +5,22 @@ import os
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
+import msgspec
 import numpy as np
 import pytest
 from keras import layers
 from numpy.typing import NDArray
 
 from edge.labels import EMOTIONS
+from train.callbacks import Checkpoints
 from train.faces import FaceData, FaceSet
+from train.settings import RunSettings
+from train.state import RunState
 
 Row = tuple[int, str, str]
 """emotion code, pixels, Usage: a row of fer2013.csv."""
@@ -72,9 +77,25 @@ def tiny_net(classes: int) -> keras.Model:
             layers.ReLU(),
             layers.Flatten(),
             layers.Dropout(0.3),
-            layers.Dense(classes, activation="softmax", name="probabilities"),
+            layers.Dense(classes, activation="softmax", dtype="float32", name="probabilities"),
         ]
     )
+
+
+def transfer_net(classes: int) -> keras.Model:
+    """A net whose first layers are one layer named "base", as in a transfer model."""
+    base = keras.Sequential(
+        [
+            keras.Input((48, 48, 1)),
+            layers.Conv2D(8, 8, 8, kernel_initializer=keras.initializers.RandomNormal(seed=0), use_bias=False),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+        ],
+        name="base",
+    )
+    face = keras.Input((48, 48, 1), name="face")
+    tensor = layers.Dropout(0.3)(layers.Flatten()(base(face)))
+    return keras.Model(face, layers.Dense(classes, activation="softmax", dtype="float32")(tensor))
 
 
 @pytest.fixture
@@ -97,8 +118,43 @@ def write_table(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def tiny_build(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`fit` builds the tiny net, whatever model is named."""
-    monkeypatch.setattr("train.fit.build_model", lambda _name, *, classes: tiny_net(classes))
+    """`fit` builds the tiny net, whatever model is named, but for "transfer"."""
+
+    def build(name: str, *, classes: int, weights: str = "") -> keras.Model:
+        assert not weights or name == "transfer"
+        return transfer_net(classes) if name == "transfer" else tiny_net(classes)
+
+    monkeypatch.setattr("train.fit.build_model", build)
+    monkeypatch.setattr("train.fit.draw_curves", lambda _folder, _history: None)  # a second each: `test_history` draws
+
+
+@pytest.fixture(scope="session")
+def new_state() -> Callable[..., RunState]:
+    """Make the state of a short run that has not begun."""
+
+    def make(**settings: object) -> RunState:
+        wanted = {"epochs": 2, "batch_size": 21, "learning_rate": 0.05, "warmup_epochs": 0, "seed": 3, **settings}
+        return RunState(settings=msgspec.convert({"labels": EMOTIONS, "data": "x", **wanted}, RunSettings))
+
+    return make
+
+
+@pytest.fixture
+def snapshot(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[int], Path]:
+    """Copy a run's folder as it is after so many epochs: what a power cut would leave."""
+
+    def after(epochs: int) -> Path:
+        copy, save = tmp_path / f"after-{epochs}", Checkpoints.on_epoch_end
+
+        def save_and_copy(self: Checkpoints, epoch: int, logs: dict[str, float] | None = None) -> None:
+            save(self, epoch, logs)
+            if epoch + 1 == epochs and not copy.exists():
+                shutil.copytree(self._folder, copy)
+
+        monkeypatch.setattr(Checkpoints, "on_epoch_end", save_and_copy)
+        return copy
+
+    return after
 
 
 @pytest.fixture(scope="session")

@@ -1,26 +1,23 @@
-"""Training: it learns, keeps the best, and goes on where it stopped."""
+"""Training: it learns, its chance follows from the seed, and a loss that is no number ends it."""
+
+from pathlib import Path
 
 import keras
+import msgspec
 import numpy as np
 import pytest
 
-from edge.errors import ConfigError, MediaError, ModelError
-from train.__main__ import main
-from train.augment import Augmentation
+from edge.errors import ConfigError, MediaError, ModelError, SinkError
 from train.batches import Batches
 from train.checkpoint import load_checkpoint
 from train.dataset import read_dataset
-from train.faces import FaceData
-from train.fit import Checkpoints, fit
-from train.state import BEST, LAST, RUN, RunSettings, RunState, read_state
+from train.faces import FaceData, FaceSet
+from train.fit import fit
+from train.state import BEST, LAST, RUN, read_state
 
-FILES = {BEST, LAST, RUN}
+FILES = {BEST, LAST, RUN, "history.csv"}
 
-
-def new_state(data, **settings):
-    """The state of a run that has not begun."""
-    wanted = {"epochs": 2, "batch_size": 21, "learning_rate": 0.05, "warmup_epochs": 0, "seed": 3, **settings}
-    return RunState(settings=RunSettings(labels=data.labels, data="x", **wanted))
+pytestmark = pytest.mark.usefixtures("tiny_build")
 
 
 def weights_of(path):
@@ -28,53 +25,19 @@ def weights_of(path):
     return load_checkpoint(path).get_weights()
 
 
-@pytest.mark.usefixtures("tiny_build")
-def test_two_epochs_on_real_faces_lower_the_loss(datasets, tmp_path):
-    """The net learns from real pictures, and leaves exactly its three files."""
+def test_two_epochs_on_real_faces_lower_the_loss(datasets, tmp_path, new_state):
+    """The net learns from real pictures, and leaves exactly its files."""
     folder = datasets / "fer2013-folders"
     if not folder.is_dir():
         pytest.skip(f"no folder tree at {folder}")
     data = read_dataset(folder)
-    state = fit(data, tmp_path / "run", new_state(data), augmentation=None)
+    state = fit(data, tmp_path / "run", new_state(augmentation=None))
     assert state.history[1]["loss"] < state.history[0]["loss"]
     assert {path.name for path in (tmp_path / "run").iterdir()} == FILES
     assert read_state(tmp_path / "run") == state
 
 
-def stop_after(monkeypatch, epochs):
-    """Press Ctrl-C once `epochs` epochs are saved."""
-    saved = Checkpoints.on_epoch_end
-
-    def stop(self, epoch, logs=None):
-        saved(self, epoch, logs)
-        if epoch + 1 == epochs:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(Checkpoints, "on_epoch_end", stop)
-    return lambda: monkeypatch.setattr(Checkpoints, "on_epoch_end", saved)
-
-
-@pytest.mark.usefixtures("tiny_build")
-def test_a_resumed_run_equals_an_uninterrupted_one(face_data, tmp_path, monkeypatch):
-    """One epoch, Ctrl-C, one more: weights, optimizer and figures are those of two epochs without a stop."""
-    whole, halves = tmp_path / "whole", tmp_path / "halves"
-    expected = fit(face_data, whole, new_state(face_data), augmentation=Augmentation())
-    go_on = stop_after(monkeypatch, 1)
-    with pytest.raises(KeyboardInterrupt):
-        fit(face_data, halves, new_state(face_data), augmentation=Augmentation())
-    assert read_state(halves).epochs_done == 1
-    assert {path.name for path in halves.iterdir()} == FILES
-    go_on()
-    keras.utils.set_random_seed(99)  # another process begins with other chance
-    found = fit(face_data, halves, read_state(halves), augmentation=Augmentation())
-    assert found.epochs_done == 2
-    for ours, theirs in zip(weights_of(halves / LAST), weights_of(whole / LAST), strict=True):
-        assert np.abs(ours - theirs).max() < 1e-5
-    assert found.history[1]["val_loss"] == pytest.approx(expected.history[1]["val_loss"], abs=1e-5)
-
-
-@pytest.mark.usefixtures("tiny_build")
-def test_every_epoch_draws_anew(face_data, tmp_path, monkeypatch):
+def test_every_epoch_draws_anew(face_data, tmp_path, monkeypatch, new_state):
     """Each epoch has its own order and augmentation: epoch 0 again and again would be learnt by heart."""
     begun = []
     start = Batches.start_epoch
@@ -84,31 +47,26 @@ def test_every_epoch_draws_anew(face_data, tmp_path, monkeypatch):
         start(self, epoch)
 
     monkeypatch.setattr(Batches, "start_epoch", record)
-    fit(face_data, tmp_path, new_state(face_data, epochs=3), augmentation=None)
+    fit(face_data, tmp_path, new_state(epochs=3))
     assert begun == [0, 0, 1, 2], "once when the batches are made, then for each epoch"
 
 
-@pytest.mark.usefixtures("tiny_build")
-def test_another_seed_is_another_run(face_data, tmp_path):
+def test_another_seed_is_another_run(face_data, tmp_path, new_state):
     """The seed reaches the first weights, not only the order: nothing is learnt here, and they differ."""
     for seed in (3, 4):
-        state = new_state(face_data, seed=seed, epochs=1, learning_rate=1e-8)
-        fit(face_data, tmp_path / str(seed), state, augmentation=None)
+        fit(face_data, tmp_path / str(seed), new_state(seed=seed, epochs=1, learning_rate=1e-8))
     ours, theirs = (weights_of(tmp_path / seed / LAST)[0] for seed in ("3", "4"))
     assert np.abs(ours - theirs).max() > 1e-3
 
 
-@pytest.mark.usefixtures("tiny_build")
-def test_only_kernels_decay_before_and_after_a_stop(face_data, tmp_path, monkeypatch):
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_only_kernels_decay_before_and_after_a_stop(face_data, tmp_path, new_state, snapshot, optimizer):
     """With a huge weight decay the kernels shrink, and scale and shift of the normalization do not, resumed or not."""
-    go_on = stop_after(monkeypatch, 1)
-    state = new_state(face_data, weight_decay=10.0, learning_rate=1e-4)
-    with pytest.raises(KeyboardInterrupt):
-        fit(face_data, tmp_path, state, augmentation=None)
-    go_on()
-    before = load_checkpoint(tmp_path / LAST)
-    fit(face_data, tmp_path, read_state(tmp_path), augmentation=None)
-    after = load_checkpoint(tmp_path / LAST)
+    copy = snapshot(1)
+    fit(face_data, tmp_path / "run", new_state(weight_decay=10.0, learning_rate=1e-4, optimizer=optimizer))
+    before = load_checkpoint(copy / LAST)
+    fit(face_data, copy, read_state(copy))
+    after = load_checkpoint(copy / LAST)
     for old, new in zip(before.trainable_variables, after.trainable_variables, strict=True):
         ratio = float(np.linalg.norm(new.numpy()) / max(np.linalg.norm(old.numpy()), 1e-9))
         if old.name == "kernel":
@@ -117,99 +75,112 @@ def test_only_kernels_decay_before_and_after_a_stop(face_data, tmp_path, monkeyp
             assert ratio == pytest.approx(1.0, abs=5e-4)
 
 
-def test_the_best_checkpoint_outlives_worse_epochs(tmp_path):
-    """best.keras is the epoch of the highest validation accuracy, last.keras the last one, best or not."""
-    model = keras.Sequential([keras.Input((48, 48, 1)), keras.layers.Flatten(), keras.layers.Dense(2, "softmax")])
-    state = RunState(settings=RunSettings(labels=("happy", "sad"), data="x"))
-    callback = Checkpoints(tmp_path, state)
-    callback.set_model(model)
-    for epoch, accuracy in enumerate((0.4, 0.6, 0.5)):
-        model.set_weights([np.full_like(weights, epoch) for weights in model.get_weights()])
-        callback.on_epoch_begin(epoch)
-        callback.on_epoch_end(epoch, {"loss": 1.0, "accuracy": 0.5, "val_loss": 1.0, "val_accuracy": accuracy})
-    assert weights_of(tmp_path / BEST)[0].max() == 1
-    assert weights_of(tmp_path / LAST)[0].max() == 2
-    assert read_state(tmp_path).best_accuracy == 0.6
-    assert read_state(tmp_path).epochs_done == 3
+def test_balanced_class_weights_make_rare_classes_count_alike(tmp_path, new_state):
+    """Where faces say nothing, a net answers with the shares of the classes: 9 to 1, and with the weights 1 to 1."""
+    targets = np.eye(2, dtype=np.float32)[np.repeat([0, 1], [90, 10])]
+    faces = [FaceSet(np.full((100, 48, 48), grey, dtype=np.uint8), targets) for grey in (100, 101, 102)]
+    data = FaceData("grey", ("happy", "sad"), *faces)
+    rare = {}
+    for weights in ("none", "balanced"):
+        plain = {"augmentation": None, "label_smoothing": 0.0, "epochs": 4}
+        fit(data, tmp_path / weights, new_state(labels=data.labels, class_weights=weights, **plain))
+        net = load_checkpoint(tmp_path / weights / LAST)
+        rare[weights] = float(net.predict_on_batch(faces[0].pixels[:1, ..., None] / np.float32(255))[0, 1])
+    assert rare["none"] < 0.25
+    assert 0.35 < rare["balanced"] < 0.65
 
 
-def test_a_first_epoch_without_a_right_answer_is_kept_too(tmp_path):
-    """There is a best checkpoint after any epoch, or the conversion would find none."""
-    model = keras.Sequential([keras.Input((48, 48, 1)), keras.layers.Flatten(), keras.layers.Dense(2, "softmax")])
-    callback = Checkpoints(tmp_path, RunState(settings=RunSettings(labels=("happy", "sad"), data="x")))
-    callback.set_model(model)
-    callback.on_epoch_end(0, {"val_accuracy": 0.0})
-    assert (tmp_path / BEST).is_file()
+def test_early_stopping_ends_after_its_patience(face_data, tmp_path, new_state):
+    """Nothing is learnt: two epochs after the best one, by its validation accuracy, training ends."""
+    state = fit(face_data, tmp_path, new_state(epochs=20, learning_rate=1e-8, early_stop=2))
+    accuracies = [row["val_accuracy"] for row in state.history]
+    assert state.epochs_done == len(accuracies) == accuracies.index(max(accuracies)) + 1 + 2 < 20
+    again = fit(face_data, tmp_path, read_state(tmp_path))
+    assert again.epochs_done == state.epochs_done, "a run that has stopped by its rule is not gone on with"
 
 
-@pytest.mark.usefixtures("tiny_build")
-def test_a_damaged_last_checkpoint_is_named(face_data, tmp_path):
+def diverging(state):
+    """The same run, with steps that no net survives."""
+    state.settings = msgspec.structs.replace(state.settings, learning_rate=1e30, epochs=2)
+    return state
+
+
+def test_a_loss_that_is_no_number_names_the_batch_and_keeps_the_epochs_before(face_data, tmp_path, new_state):
+    """The second epoch diverges: epoch, batch and faces are named, and the first epoch's files stay as they were."""
+    state = fit(face_data, tmp_path, new_state(epochs=1))
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.name != RUN}
+    with pytest.raises(
+        ModelError, match=r"found nan in epoch 2, batch [234] of 4 \(training faces \d+, .*--learning-rate"
+    ):
+        fit(face_data, tmp_path, diverging(state))
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.name != RUN} == before
+    assert read_state(tmp_path).epochs_done == 1
+
+
+def test_a_last_step_that_goes_too_far_is_not_kept(face_data, tmp_path, new_state):
+    """One batch an epoch: its loss was still finite, the weights after it give none; they do not become last.keras."""
+    state = fit(face_data, tmp_path, new_state(epochs=1, batch_size=84))
+    before = (tmp_path / LAST).read_bytes()
+    with pytest.raises(ModelError, match="expected a finite validation loss, found nan in epoch 2, its end"):
+        fit(face_data, tmp_path, diverging(state))
+    assert (tmp_path / LAST).read_bytes() == before
+
+
+def test_a_damaged_last_checkpoint_is_named(face_data, tmp_path, new_state):
     """A run whose last.keras is broken is not gone on with from nothing."""
-    fit(face_data, tmp_path, new_state(face_data, epochs=1), augmentation=None)
+    fit(face_data, tmp_path, new_state(epochs=1))
     state = read_state(tmp_path)
+    state.settings = msgspec.structs.replace(state.settings, epochs=2)
     (tmp_path / LAST).write_bytes(b"no checkpoint")
     with pytest.raises(ModelError, match=r"last\.keras: expected a .keras or .h5 checkpoint"):
-        fit(face_data, tmp_path, state, augmentation=None)
+        fit(face_data, tmp_path, state)
 
 
-@pytest.mark.usefixtures("tiny_build")
-def test_validation_faces_that_are_all_trained_on_are_refused(face_data, tmp_path):
+def test_a_last_checkpoint_of_another_net_is_named(face_data, tmp_path, new_state):
+    """Weights that do not fit are not poured into the net."""
+    fit(face_data, tmp_path, new_state(epochs=1))
+    state = read_state(tmp_path)
+    state.settings = msgspec.structs.replace(state.settings, epochs=2, optimizer="adam")
+    with pytest.raises(ModelError, match="expected the weights and the optimizer's state, found others"):
+        fit(face_data, tmp_path, state)
+
+
+def test_validation_faces_that_are_all_trained_on_are_refused(face_data, tmp_path, new_state):
     """Choosing the best epoch on faces learnt by heart would choose the worst."""
     leaked = FaceData("leaked", face_data.labels, face_data.training, face_data.training, face_data.test)
     with pytest.raises(MediaError, match="expected validation faces that are not in training too"):
-        fit(leaked, tmp_path, new_state(face_data), augmentation=None)
+        fit(leaked, tmp_path, new_state())
 
 
-def test_a_folder_that_cannot_be_made_is_named(face_data, tmp_path):
+def test_a_folder_that_cannot_be_made_is_named(face_data, tmp_path, new_state):
     """A file in the way of the run's folder is one clear line."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigError, match="expected a folder that can be written"):
-        fit(face_data, tmp_path / "file" / "run", new_state(face_data), augmentation=None)
+    with pytest.raises(ConfigError, match="expected a folder that can be written, found 'Not a directory'"):
+        fit(face_data, tmp_path / "file" / "run", new_state())
 
 
-def call(monkeypatch, *arguments):
-    """Run the command line with these arguments."""
-    monkeypatch.setattr("sys.argv", ["train", *map(str, arguments)])
-    return main()
+def test_a_folder_without_write_permission_is_told_before_training(face_data, new_state, monkeypatch):
+    """/proc takes no files, not even root's; no time is spent on a net first."""
+    monkeypatch.setattr("train.fit.build_model", lambda *_, **__: pytest.fail("trained"))
+    with pytest.raises(SinkError, match=r"/proc/self/run\.json: expected room and permission to write, found '"):
+        fit(face_data, Path("/proc/self"), new_state())
 
 
-@pytest.mark.usefixtures("tiny_build")
-def test_the_command_trains_refuses_to_overwrite_and_resumes(rows, write_table, tmp_path, monkeypatch, capsys):
-    """From the table to best.keras; a second start is refused with exit code 2; --resume of a finished run is fine."""
-    arguments = ("--data", write_table(rows), "--out", tmp_path / "run", "--epochs", "1")
-    assert call(monkeypatch, *arguments) == 0
-    assert "best validation accuracy" in capsys.readouterr().out
-    before = (tmp_path / "run" / BEST).read_bytes()
-    assert call(monkeypatch, *arguments) == 2
-    assert "a run is already here" in capsys.readouterr().err
-    assert call(monkeypatch, *arguments, "--resume") == 0
-    assert (tmp_path / "run" / BEST).read_bytes() == before
+def test_settings_that_contradict_each_other_are_refused(face_data, tmp_path, new_state):
+    """Whoever calls `fit` without the command line is told as well."""
+    with pytest.raises(ConfigError, match="--distil-mix: expected --teachers with it"):
+        fit(face_data, tmp_path, new_state(distil_mix=0.5))
 
 
-def test_the_command_stopped_by_ctrl_c_says_how_to_go_on(rows, write_table, tmp_path, monkeypatch, capsys):
-    """Ctrl-C ends with a sentence and 130, without a traceback."""
-
-    def stop(*_arguments, **_options):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("train.__main__.fit", stop)
-    assert call(monkeypatch, "--data", write_table(rows), "--out", tmp_path / "run") == 130
-    assert "go on with --resume" in capsys.readouterr().err
+def test_tensorflow_is_told_to_add_up_in_one_order(face_data, tmp_path, new_state, monkeypatch):
+    """Without that another process, such as one that resumes, now and then ends a few last digits away."""
+    told = []
+    monkeypatch.setattr("tensorflow.config.experimental.enable_op_determinism", lambda: told.append(True))
+    fit(face_data, tmp_path, new_state(epochs=1))
+    assert told == [True]
 
 
-BAD_CALLS = {
-    "no data": (["--data", "nowhere.csv"], 3, "expected a data set here"),
-    "no epochs": (["--data", "x", "--epochs", "0"], 2, "--epochs: expected int >= 1, found 0: choose another value"),
-    "too many votes": (["--data", "x", "--votes", "1.5"], 2, "--votes: expected float <= 1.0, found 1.5"),
-    "nothing to resume": (["--data", "x", "--resume", "--out", "nowhere"], 2, "expected a training run here"),
-}
-
-
-@pytest.mark.parametrize(("arguments", "code", "message"), BAD_CALLS.values(), ids=BAD_CALLS.keys())
-def test_a_bad_call_is_one_line_and_its_exit_code(tmp_path, monkeypatch, capsys, arguments, code, message):
-    """No traceback for the user's mistakes."""
-    monkeypatch.chdir(tmp_path)
-    assert call(monkeypatch, *arguments) == code
-    error = capsys.readouterr().err
-    assert message in error
-    assert error.count("\n") == 1
+def test_keras_is_left_as_it_was(face_data, tmp_path, new_state):
+    """A run in bfloat16 does not change what is built after it."""
+    fit(face_data, tmp_path, new_state(epochs=1, precision="bfloat16"))
+    assert keras.config.dtype_policy().name == "float32"
