@@ -151,16 +151,18 @@ def _follow(producer: Producer, takers: dict[keras.Operation, list[keras.Operati
 
 
 def _is_producer(layer: keras.Operation) -> bool:
-    if isinstance(layer, layers.BatchNormalization):
-        return bool(layer.scale and layer.center)
-    plain = type(layer) in (layers.Conv2D, layers.Dense) or (
-        isinstance(layer, layers.DepthwiseConv2D) and layer.depth_multiplier == 1
-    )
-    return plain and layer.activation in HOMOGENEOUS
+    match layer:
+        case layers.BatchNormalization():
+            return bool(layer.scale and layer.center and layer.axis in (-1, len(layer.output.shape) - 1))
+        case layers.DepthwiseConv2D() if layer.depth_multiplier > 1:
+            return False
+        case layers.Conv2D() | layers.DepthwiseConv2D() | layers.Dense():
+            return layer.activation in HOMOGENEOUS
+    return False
 
 
 def _is_consumer(layer: keras.Operation) -> bool:
-    if type(layer) is layers.Conv2D:
+    if isinstance(layer, layers.Conv2D):
         return bool(layer.groups == 1)
     return isinstance(layer, layers.DepthwiseConv2D | layers.SeparableConv2D | layers.Dense)
 
@@ -174,4 +176,4 @@ def _lets_through(layer: keras.Operation) -> bool:
 
 
 def _float64(variable: keras.Variable) -> NDArray[np.float64]:
-    return np.asarray(variable, dtype=np.float64)
+    return np.asarray(variable.numpy(), dtype=np.float64)

@@ -108,6 +108,27 @@ def test_what_bends_its_input_is_left_alone(between, calibration):
     assert np.array_equal(other.predict(calibration.faces, verbose=0), net.predict(calibration.faces, verbose=0))
 
 
+@pytest.mark.parametrize(
+    "chain",
+    [
+        [layers.Conv2D(4, 5, 4, activation="sigmoid"), layers.Conv2D(4, 1)],
+        [layers.Conv2D(4, 5, 4), layers.Conv2D(4, 3, groups=2)],
+        [layers.Conv2D(3, 5, 4, activation="tanh"), layers.DepthwiseConv2D(3, depth_multiplier=2), layers.Conv2D(4, 1)],
+        [layers.Conv2D(3, 5, 4, activation="tanh"), layers.BatchNormalization(scale=False), layers.Conv2D(4, 1)],
+        [layers.BatchNormalization(axis=1), layers.Conv2D(4, 5, 4)],
+    ],
+    ids=["sigmoid inside", "groups", "several depths", "without gamma", "another axis"],
+)
+def test_pairs_of_another_kind_are_left_alone(chain):
+    """What is not understood is not touched: no factor fits channels that are mixed, bent or not scaled."""
+    net = keras.Sequential([keras.Input((48, 48, 1)), *chain, layers.Softmax()])
+    rng = np.random.default_rng(0)
+    for weights in net.trainable_variables:
+        weights.assign(rng.normal(size=weights.shape) * 10 ** rng.uniform(-3, 3, weights.shape[-2:]))
+    other = equalise(net)
+    assert all((old == new).all() for old, new in zip(net.get_weights(), other.get_weights(), strict=True))
+
+
 def test_what_two_layers_take_is_left_alone(calibration):
     """A residual's shortcut shares the tensor: made smaller for one layer, it would be wrong for the other."""
     keras.utils.set_random_seed(0)
