@@ -93,8 +93,7 @@ def _keep_statistics(base: keras.Model) -> None:
 def _preprocess(scale: float, offsets: Sequence[float]) -> keras.Layer:
     """Grey to three channels, scaled and shifted, as a convolution that does not learn.
 
-    Copies, multiplied and added to, are the same in float. In int8 TensorFlow's quantizer gives the grey input the
-    multiplier's scale then, by which all faces become black.
+    Copies, multiplied and added to, are the same in float; in int8 they are three operations that each round.
     """
     layer = layers.Conv2D(len(offsets), 1, trainable=False, name="preprocess")
     layer.build((None, None, None, 1))
