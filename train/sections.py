@@ -122,7 +122,10 @@ def _comparison(evaluation: Evaluation, comparison: Comparison) -> Section:
         ("p, McNemar's exact test", *(f"{test.p_value:.4f}" if test else NONE for test in tests)),
     )
     tables.append(Table("faces by who names them right", ("", "whole split", "not in training"), rows))
-    return Section(f"Against {other}", verdict(comparison.official), tuple(tables))
+    text = f"Whole split: {verdict(comparison.official)}"
+    if comparison.unseen:
+        text += f" Not in training: {verdict(comparison.unseen)}"
+    return Section(f"Against {other}", text, tuple(tables))
 
 
 def _count(test: PairedTest | None, field: str) -> str:

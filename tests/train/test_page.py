@@ -10,7 +10,7 @@ import pytest
 
 from edge.errors import ConfigError
 from edge.labels import EMOTIONS
-from train.compare import Comparison, compare_answers
+from train.compare import Comparison, compare_answers, verdict
 from train.drawings import draw_report
 from train.evaluation import evaluate
 from train.page import PLOTS, check_folder, render_page, write_report
@@ -134,6 +134,9 @@ def test_the_page_says_what_the_json_says(written, report):
     tests = {name: cells for name, *cells in tables["faces by who names them right"][1:]}
     assert tests["only this model right"][0] == str(machine.comparison.official.only_first)
     assert tests["p, McNemar's exact test"][0] == f"{machine.comparison.official.p_value:.4f}"
+    said = (written / "report.html").read_text()
+    assert f"Whole split: {verdict(machine.comparison.official)}" in said
+    assert f"Not in training: {verdict(machine.comparison.unseen)}" in said
     assert tables["mine"][1:] == [["happy", "4", "3", "2", "0.5000"], ["all", "4", "3", "2", "0.5000"]]
     assert ["accuracy", "0.8125"] in tables["synthetic validation"]
 

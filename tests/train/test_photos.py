@@ -1,5 +1,7 @@
 """The whole path on photographs, against their folders' names."""
 
+import _thread
+import threading
 from pathlib import Path
 
 import cv2
@@ -110,3 +112,18 @@ def test_the_runtime_itself_answers(tmp_path):
     assert sum(answers["happy/astronaut.png"].values()) == pytest.approx(1, abs=1e-4)
     figures = measure_photos(answers, tmp_path, EMOTIONS)
     assert (figures.photographs, figures.found) == (3, 1)
+
+
+def test_ctrl_c_ends_every_thread(tmp_path, monkeypatch):
+    """Who stops a long measurement gets the terminal back at once, not after the last photograph."""
+    photograph = ASTRONAUT.read_bytes()
+    (tmp_path / "happy").mkdir()
+    for number in range(300):
+        (tmp_path / "happy" / f"{number}.png").write_bytes(photograph)
+    monkeypatch.setattr(AnswerSink, "write", lambda *_: _thread.interrupt_main())
+    before = set(threading.enumerate())
+    with pytest.raises(KeyboardInterrupt):
+        answer_photos(SHIPPED_MODEL, tmp_path)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(timeout=2)
+        assert not thread.is_alive()
