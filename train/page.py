@@ -75,10 +75,8 @@ def check_folder(folder: Path) -> None:
         ConfigError: it cannot.
     """
     nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not nearest.is_dir():
-        raise _unwritable(folder, f"{nearest} is a file")
-    if not os.access(nearest, os.W_OK | os.X_OK):
-        raise _unwritable(folder, f"{nearest} cannot be written")
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise _unwritable(folder, f"{nearest} is none that can be written")
 
 
 def _unwritable(folder: Path, reason: str) -> ConfigError:

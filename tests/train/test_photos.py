@@ -120,7 +120,8 @@ def test_ctrl_c_ends_every_thread(tmp_path, monkeypatch):
     (tmp_path / "happy").mkdir()
     for number in range(300):
         (tmp_path / "happy" / f"{number}.png").write_bytes(photograph)
-    monkeypatch.setattr(AnswerSink, "write", lambda *_: _thread.interrupt_main())
+    presses = iter([_thread.interrupt_main])
+    monkeypatch.setattr(AnswerSink, "write", lambda *_: next(presses, lambda: None)())
     before = set(threading.enumerate())
     with pytest.raises(KeyboardInterrupt):
         answer_photos(SHIPPED_MODEL, tmp_path)
