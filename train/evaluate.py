@@ -131,11 +131,18 @@ def _open(path: Path, options: argparse.Namespace) -> Checkpoint | EmotionClassi
 
 def _read(options: argparse.Namespace, model: Checkpoint | EmotionClassifier, labels: Sequence[str]) -> FaceData:
     """Read the data as the run did, where it is known: splits drawn otherwise would measure on what was trained on."""
-    seed = options.seed
-    if seed is None:
-        seed = model.state.settings.seed if isinstance(model, Checkpoint) and model.state else 0
-    merges = parse_merges(options.merge or [], labels)
-    return read_dataset(options.data, labels=labels, merges=merges, seed=seed, pooled=options.pooled)
+    run = model.state.settings if isinstance(model, Checkpoint) and model.state else None
+    if options.merge is not None:
+        merges = parse_merges(options.merge, labels)
+    else:
+        merges = run.merges if run and run.labels == tuple(labels) else {}
+    return read_dataset(
+        options.data,
+        labels=labels,
+        merges=merges,
+        seed=options.seed if options.seed is not None else run.seed if run else 0,
+        pooled=options.pooled or (run is not None and run.pooled),
+    )
 
 
 def _answers(

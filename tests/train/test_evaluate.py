@@ -140,6 +140,19 @@ def test_splits_are_drawn_as_the_run_drew_them(here):
     assert read(here / "out").evaluation == figures(0) != figures(7)
 
 
+def test_a_run_is_measured_on_data_put_together_as_it_was_for_training(here):
+    """Its merges and its own splits hold, unless other classes are asked for."""
+    run = here / "run"
+    run.mkdir()
+    net(classes=2).save(run / BEST)
+    settings = RunSettings(labels=("happy", "angry"), merges={"disgust": "angry"}, pooled=True, data="x")
+    write_state(run, RunState(settings=settings))
+    assert main(["run", "--data", "fer2013.csv", "--report", "out"]) == 0
+    assert read(here / "out").evaluation.dataset == "FER2013 (pooled, disgust as angry)"
+    assert main(["run", "--data", "fer2013.csv", "--report", "out", "--classes", "angry,happy"]) == 0
+    assert read(here / "out").evaluation.dataset == "FER2013 (pooled)"
+
+
 def test_the_majority_of_fer_plus_is_measured_where_its_people_agree(here, rows):
     """Six of ten votes are a majority, five are none, and votes for what is no emotion count among the ten."""
     names = ["neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF"]
