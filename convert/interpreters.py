@@ -76,15 +76,11 @@ def _follow(process: "subprocess.Popen[str]", bar: "tqdm[Any]") -> str:
     """Move the bar as the script counts; return the line that is no count."""
     last = ""
     stdout: IO[str] = process.stdout  # type: ignore[assignment]  # a pipe
-    try:
-        for line in stdout:
-            if line.strip().isdigit():
-                bar.update(int(line))
-            else:
-                last = line
-    except BaseException:
-        process.kill()  # after Ctrl-C nobody waits for its answers
-        raise
+    for line in stdout:
+        if line.strip().isdigit():
+            bar.update(int(line))
+        else:
+            last = line
     return last
 
 

@@ -191,6 +191,34 @@ def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+class Own(layers.Layer):
+    """A layer that only its writer has."""
+
+    def call(self, tensor: keras.KerasTensor) -> keras.KerasTensor:
+        """Pass it on."""
+        return tensor
+
+
+@pytest.fixture
+def unfit(tmp_path: Path) -> dict[Path, str]:
+    """Checkpoints of nets that cannot be taken, each with words of its refusal."""
+    end = [layers.Flatten(), layers.Dense(7, activation="softmax")]
+    nets = {
+        "'Own', which is no standard layer": [keras.Input((48, 48, 1)), Own(), *end],
+        "code in a Lambda layer, which is not run": [keras.Input((48, 48, 1)), layers.Lambda(lambda face: face), *end],
+        "found (None, 48, 48, 3)": [keras.Input((48, 48, 3)), layers.Flatten(), layers.Dense(7, activation="softmax")],
+        "expected probabilities that sum to 1": [
+            keras.Input((48, 48, 1)),
+            layers.Flatten(),
+            layers.Dense(7, activation="relu"),
+        ],
+    }
+    paths = {tmp_path / f"unfit{number}.keras": words for number, words in enumerate(nets)}
+    for path, parts in zip(paths, nets.values(), strict=True):
+        keras.Sequential(parts).save(path)
+    return paths
+
+
 @pytest.fixture(scope="session")
 def net_with() -> Callable[[Callable[..., keras.KerasTensor]], keras.Model]:
     """Build a net with one operation more in the middle."""

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from convert import pipeline
+from convert import measure, pipeline
 from convert.__main__ import main
 from convert.ranges import ranges_path
 from convert.temperature import at_temperature
@@ -266,6 +266,16 @@ def test_a_model_that_int8_ruins_is_refused_and_the_old_one_stands(trained, frag
     assert contents(published) == OLD
 
 
+def test_what_loses_without_xnnpack_is_refused(trained, published, monkeypatch, capsys):
+    """A 32-bit Pi has the plain kernels alone: the gate counts their answers, too."""
+    monkeypatch.setattr(
+        measure, "check_interpreters", lambda _content, inputs, *_, **__: (np.zeros((len(inputs), 7), np.float32), {})
+    )
+    assert call(trained.run, trained.table, published) == 4
+    assert "(1.0000 to 0.1429)" in capsys.readouterr().err
+    assert contents(published) == OLD
+
+
 def test_what_int8_ruins_may_be_equalised(trained, fragile, published, caplog):
     """The same checkpoint passes the gate then, --layers tells of each layer, and it is rebuilt without the option."""
     assert call(fragile, trained.table, published, "--equalise", "--layers") == 0
@@ -338,6 +348,23 @@ def damaged_run(trained, tmp_path, content):
     shutil.copy(trained.run / RUN, run / RUN)
     (run / BEST).write_bytes(content)
     return run
+
+
+def test_a_net_that_cannot_be_converted_is_one_line(trained, published, capsys, unfit):
+    """Own layers, code, colour pictures, no softmax: refused by what is wrong with them, and the old model stands."""
+    for path, words in unfit.items():
+        assert call(path, trained.table, published, "--name", "tiny") == 4
+        error = capsys.readouterr().err
+        assert words in error
+        assert error.count("\n") == 1
+    assert contents(published) == OLD
+
+
+def test_no_checkpoints_to_rebuild(tmp_path, monkeypatch, capsys):
+    """Called without a name where none ship."""
+    monkeypatch.chdir(tmp_path)
+    assert main([]) == 4
+    assert "models: expected checkpoints here (.keras), found none" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("damage", ["random", "cut short", "empty"])
