@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
@@ -14,6 +15,7 @@ from edge.labels import CLASS_SETS
 from edge.manifest import Framing, Manifest, Precision, SplitFigures, sha256_of
 from train.checkpoint import Checkpoint
 from train.faces import FaceData
+from train.state import RunState
 
 UNSEEN = "faces not in the training split"
 
@@ -60,9 +62,7 @@ def with_facts(manifest: Manifest, measured: Measured, checkpoint: Checkpoint, d
     return msgspec.structs.replace(
         manifest,
         trained_on=_training(checkpoint, data),
-        training_run=None
-        if state is None
-        else msgspec.to_builtins(state.settings) | {"epochs_done": state.epochs_done},
+        training_run=None if state is None else _run(state),
         figures=tuple(row for comparison in measured.comparisons for row in _rows(comparison, manifest)),
         checks=measured.checks,
     )
@@ -97,6 +97,14 @@ def _rows(comparison: Comparison, manifest: Manifest) -> Sequence[SplitFigures]:
 def class_set(labels: Sequence[str]) -> int | None:
     """Return 7, 6 or 5 where the labels are one of our sets."""
     return len(labels) if CLASS_SETS.get(len(labels)) == tuple(labels) else None
+
+
+def _run(state: RunState) -> dict[str, Any]:
+    """Settings and packages of a run, and the hash of its training faces; not the command, which names local paths."""
+    facts: dict[str, Any] = msgspec.to_builtins(state.settings) | {"epochs_done": state.epochs_done}
+    if state.provenance is None:
+        return facts
+    return facts | {"versions": state.provenance.versions, "data_sha256": state.provenance.data.sha256}
 
 
 def _training(checkpoint: Checkpoint, data: FaceData) -> str:

@@ -23,8 +23,9 @@ from convert.table import Result
 from convert.tensors import check_tensors
 from edge.errors import ModelError
 from edge.manifest import Framing, Latency, Manifest, Precision, manifest_bytes, manifest_path, model_bytes
-from train.checkpoint import find_checkpoint, open_checkpoint
+from train.checkpoint import Checkpoint, find_checkpoint, open_checkpoint
 from train.dataset import read_dataset
+from train.faces import FaceData
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +82,7 @@ def convert(source: Path, data_paths: Sequence[Path] | None, settings: Settings)
     if data_paths is None:
         prepared, truth = take_kept(checkpoint), None
     else:
-        data = read_dataset(data_paths, labels=checkpoint.labels, seed=state.settings.seed if state else 0)
+        data = _read_as_trained(data_paths, checkpoint, known)
         prepared, truth = calibrate_anew(checkpoint, data, settings)
     candidates = [
         _convert_to(precision, prepared, name, settings, path=path, previous=previous[precision])
@@ -90,6 +91,18 @@ def convert(source: Path, data_paths: Sequence[Path] | None, settings: Settings)
     if truth is None:
         return _rebuild(candidates)
     return _verify(candidates, prepared, truth, settings)
+
+
+def _read_as_trained(paths: Sequence[Path], checkpoint: Checkpoint, known: Manifest | None) -> FaceData:
+    """Read the data as the run did, where it is known: splits drawn otherwise would measure on what was trained on."""
+    run = msgspec.to_builtins(checkpoint.state.settings) if checkpoint.state else (known and known.training_run) or {}
+    return read_dataset(
+        paths,
+        labels=checkpoint.labels,
+        merges=run.get("merges", {}),
+        seed=run.get("seed", 0),
+        pooled=run.get("pooled", False),
+    )
 
 
 def _convert_to(
