@@ -2,7 +2,6 @@
 
 import os
 
-# The converter is TensorFlow's, so Keras has to run on it, whatever the checkpoint was trained with. Both are read when
-# the libraries are first imported, which is why they stand here.
+# The converter is TensorFlow's, so Keras has to run on it, whatever the checkpoint was trained with. It is read when
+# Keras is first imported, which is why it stands here.
 os.environ["KERAS_BACKEND"] = "tensorflow"
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -25,6 +25,7 @@ def balance_lines(data: FaceData) -> list[str]:
         lines.append(f"{label:{LABEL_WIDTH}}" + "".join(cells))
     lines.append(f"{'all':{LABEL_WIDTH}}" + "".join(f"{of.sum():>{NUMBER_WIDTH}}{'':{SHARE_WIDTH}}" for of in counts))
     most, fewest = counts[0].argmax(), counts[0].argmin()
-    ratio = counts[0][most] / counts[0][fewest]
-    lines.append(f"to train on, {data.labels[most]} has {ratio:.1f} times as many faces as {data.labels[fewest]}")
+    if counts[0][most] > counts[0][fewest]:
+        ratio = counts[0][most] / counts[0][fewest]
+        lines.append(f"to train on, {data.labels[most]} has {ratio:.1f} times as many faces as {data.labels[fewest]}")
     return [line.rstrip() for line in (*lines, *duplicate_lines(data))]

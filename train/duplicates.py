@@ -15,13 +15,13 @@ def duplicate_lines(data: FaceData) -> list[str]:
     for name, faces in zip(held_out, (data.validation, data.test), strict=True):
         seen = int((~unseen(faces, data.training)).sum())
         if seen:
-            lines.append(f"{seen} faces of {name} also stand in {training}, pixel for pixel")
+            lines.append(f"of {name}, {seen} also in {training}, pixel for pixel")
     seen = int((~unseen(data.test, data.validation)).sum())
     if seen:
-        lines.append(f"{seen} faces of {held_out[1]} also stand in {held_out[0]}, pixel for pixel")
+        lines.append(f"of {held_out[1]}, {seen} also in {held_out[0]}, pixel for pixel")
     repeated, differing = _repeats(data.training)
     if repeated:
-        lines.append(f"{repeated} faces of {training} stand there more than once, {differing} of them as two classes")
+        lines.append(f"of {training}, {repeated} there more than once, {differing} of these as different classes")
     return lines
 
 

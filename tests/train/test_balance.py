@@ -28,7 +28,7 @@ def test_the_table_has_faces_and_shares_by_class(face_data):
     assert lines[9].split() == ["all", "96", "21", "21"]
     assert lines[10:] == [
         "to train on, happy has 2.0 times as many faces as angry",
-        "24 faces of training stand there more than once, 0 of them as two classes",
+        "of training, 24 there more than once, 0 of these as different classes",
     ]
 
 
@@ -49,8 +49,8 @@ def test_duplicates_are_counted_between_splits_and_within_training(face_data):
         joined(face_data.test, first(face_data.validation, 3)),
     )
     assert duplicate_lines(data) == [
-        "4 faces of validation also stand in training, pixel for pixel",
-        "3 faces of test also stand in training, pixel for pixel",
-        "3 faces of test also stand in validation, pixel for pixel",
-        "4 faces of training stand there more than once, 2 of them as two classes",
+        "of validation, 4 also in training, pixel for pixel",
+        "of test, 3 also in training, pixel for pixel",
+        "of test, 3 also in validation, pixel for pixel",
+        "of training, 4 there more than once, 2 of these as different classes",
     ]
