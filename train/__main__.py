@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import shlex
 import signal
 import sys
@@ -171,6 +172,7 @@ def go_on(options: argparse.Namespace, folder: Path) -> str:
 def main() -> int:
     """Run the command; returns the exit code (see `edge.errors`)."""
     options = parse_arguments()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's remarks on itself would tear the bar apart
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's stop is a Ctrl-C
     return run_command("train", partial(train, options), stopped="stopped before training began", debug=options.debug)

@@ -34,6 +34,7 @@ class EpochSeeds(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships
         """Seed the epoch, counted from 0."""
         self._batches.start_epoch(epoch)
         rng = np.random.default_rng((self._seed, epoch))
+        keras.utils.set_random_seed(int(rng.integers(0, 2**31)))  # on torch dropout draws from torch's own generator
         for variable in self._net.variables:
             if variable.name == "seed_generator_state":
                 variable.assign(rng.integers(0, 2**31, size=variable.shape).astype(variable.dtype))
