@@ -15,7 +15,7 @@ from edge.labels import CLASS_SETS
 from edge.manifest import Framing, Manifest, Precision, SplitFigures, sha256_of
 from train.checkpoint import Checkpoint
 from train.faces import FaceData
-from train.state import RunState
+from train.state import RUN, RunState
 
 UNSEEN = "faces not in the training split"
 
@@ -62,7 +62,7 @@ def with_facts(manifest: Manifest, measured: Measured, checkpoint: Checkpoint, d
     return msgspec.structs.replace(
         manifest,
         trained_on=_training(checkpoint, data),
-        training_run=None if state is None else _run(state),
+        training_run=None if state is None else _run(checkpoint, state),
         figures=tuple(row for comparison in measured.comparisons for row in _rows(comparison, manifest)),
         checks=measured.checks,
     )
@@ -99,9 +99,13 @@ def class_set(labels: Sequence[str]) -> int | None:
     return len(labels) if CLASS_SETS.get(len(labels)) == tuple(labels) else None
 
 
-def _run(state: RunState) -> dict[str, Any]:
-    """Settings and packages of a run, and the hash of its training faces; not the command, which names local paths."""
-    facts: dict[str, Any] = msgspec.to_builtins(state.settings) | {"epochs_done": state.epochs_done}
+def _run(checkpoint: Checkpoint, state: RunState) -> dict[str, Any]:
+    """Settings and packages of a run, and the hash of its training faces; not the command, which names local paths.
+
+    The settings are those that the run itself wrote: an old run knows nothing of what was added since.
+    """
+    written = msgspec.json.decode((checkpoint.path.parent / RUN).read_bytes())
+    facts: dict[str, Any] = written["settings"] | {"epochs_done": state.epochs_done}
     if state.provenance is None:
         return facts
     return facts | {"versions": state.provenance.versions, "data_sha256": state.provenance.data.sha256}

@@ -101,6 +101,7 @@ def test_what_was_verified_stands_in_the_manifest(made, tflite_python):  # noqa:
     assert manifest.temperature != 1.0
     assert manifest.figures[0].recall == pytest.approx(dict.fromkeys(EMOTIONS, 1.0), abs=0.3)
     assert manifest.training_run["epochs_done"] == 25
+    assert manifest.training_run["votes_share"] == 0.3
 
 
 def test_the_manifest_says_where_its_figures_come_from(made):
