@@ -199,6 +199,7 @@ def test_the_terminal_has_every_table_with_its_columns_under_each_other(report):
 def test_a_folder_that_cannot_be_written_is_one_line(report, answered, face_data, tmp_path):
     """Told before the work, and again where it fails after all."""
     (tmp_path / "file").write_text("")
+    (tmp_path / "file").chmod(0o755)  # so that it looks as if one might go into it
     for folder in (tmp_path / "file", tmp_path / "file" / "deeper"):
         with pytest.raises(
             ConfigError, match=r"expected a folder for the report, found that .*: give another --report"
