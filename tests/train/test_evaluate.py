@@ -215,7 +215,11 @@ BAD_CALLS = {
     "no photos": (["a.tflite", "--data", "x", "--photos", "nowhere"], 3, "expected a folder of photographs"),
     "no votes": (["net.keras", "--data", "fer2013.csv", "--fer-plus"], 3, "fer2013new.csv beside it for --fer-plus"),
     "unknown class": (["net.keras", "--data", "x", "--classes", "bored"], 2, "unknown emotion 'bored'"),
-    "no place": (["net.keras", "--data", "fer2013.csv", "--report", "file/report"], 2, "expected a folder for the"),
+    "no place, told before the rest": (
+        ["net.keras", "--data", "nowhere", "--report", "file/report"],
+        2,
+        "expected a folder for the",
+    ),
 }
 
 
