@@ -277,6 +277,14 @@ def test_what_loses_without_xnnpack_is_refused(trained, published, monkeypatch, 
     assert contents(published) == OLD
 
 
+def test_what_loses_in_xnnpack_alone_is_refused(trained, fragile, published, monkeypatch):
+    """And a 64-bit Pi runs XNNPACK: right answers of the plain kernels do not help it."""
+    right = np.eye(7, dtype=np.float32)[trained.data.validation.codes]
+    monkeypatch.setattr(measure, "check_interpreters", lambda *_, **__: (right, {}))
+    assert call(fragile, trained.table, published) == 4
+    assert contents(published) == OLD
+
+
 def test_what_int8_ruins_may_be_equalised(trained, fragile, published, caplog):
     """The same checkpoint passes the gate then, --layers tells of each layer, and it is rebuilt without the option."""
     assert call(fragile, trained.table, published, "--equalise", "--layers") == 0
