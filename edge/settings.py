@@ -19,6 +19,8 @@ class SourceSettings(Section, frozen=True):
     use: `auto`, `camera` (first V4L2 camera), `picamera`, a device, a video file, a folder of pictures.
     width, height: asked of a camera, px. fps: asked of a camera, frames a second.
     stall_timeout_s: a camera that gives no frame for this long ends the process with an error.
+    reopen: a camera that is absent, falls silent or fails is waited for and opened again, instead; `auto` then takes a
+        camera and never plays the clip. For a service.
     """
 
     use: str = "auto"
@@ -26,6 +28,7 @@ class SourceSettings(Section, frozen=True):
     height: Annotated[int, Meta(ge=64, le=4096)] = 480
     fps: Annotated[float, Meta(gt=0.0, le=240.0)] = 30.0
     stall_timeout_s: Annotated[float, Meta(ge=1.0)] = 10.0
+    reopen: bool = False
 
 
 class DetectSettings(Section, frozen=True):
@@ -148,11 +151,14 @@ class LogSettings(Section, frozen=True):
     mode: `all` writes each reading, `changes` appearances, changes, departures and a summary; `auto` is `changes`
         for cameras and `all` for files.
     summary_interval_s: time between two summaries in mode `changes`, s.
+    on_error: when the file cannot be written, on a full disk for one: `stop` ends the run, so that nothing is lost
+        unnoticed; `retry` goes on, keeps the newest lines for later and counts those that it had to drop.
     """
 
     path: str = "readings.jsonl"
     mode: Literal["auto", "all", "changes"] = "auto"
     summary_interval_s: Positive = 60.0
+    on_error: Literal["stop", "retry"] = "stop"
 
 
 PROFILES: dict[str, dict[str, dict[str, float]]] = {
