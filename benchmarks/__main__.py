@@ -5,11 +5,11 @@ import sys
 from datetime import UTC, datetime
 
 from benchmarks.contenders import PEERS_PYTHON
-from benchmarks.machine import describe_machine
 from benchmarks.plots import draw_plots
 from benchmarks.report import write_report
 from benchmarks.results import Saved, folder_for, keep, read_before, read_steps
 from benchmarks.take import take_figures
+from edge.machine import describe_machine
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -6,8 +6,8 @@ import cv2
 import pytest
 
 from benchmarks.interpreters import PACKAGE
-from benchmarks.machine import describe_machine
 from benchmarks.results import folder_for
+from edge.machine import describe_machine
 from edge.records import Box, Gray
 from edge.scenes.catalogue import make_scene
 from edge.sources.opencv import luma, read_only

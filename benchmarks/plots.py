@@ -5,7 +5,8 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from benchmarks.figures import Figures
-from benchmarks.machine import Machine, describe_shortly
+from benchmarks.machine import describe_shortly
+from edge.machine import Machine
 
 FACES = {"empty 640x480": 0, "slow 640x480": 1, "three 640x480": 3, "five 640x480": 5}
 COLORS = {"follow": "#2c6e91", "scan": "#d98032", "name": "#5b9e5f", "capture": "#8f8f8f", "log": "#b7a3c9"}

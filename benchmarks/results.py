@@ -5,7 +5,8 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.figures import Figures
-from benchmarks.machine import Machine, is_same, slug
+from benchmarks.machine import is_same, slug
+from edge.machine import Machine
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -16,7 +16,7 @@ def test_build_the_steps(benchmark):
 
 
 @pytest.mark.benchmark(timer=time.perf_counter)
-@pytest.mark.parametrize("module", ["numpy", "cv2", "edge.__main__"])
+@pytest.mark.parametrize("module", ["numpy", "cv2", "edge.run"])
 def test_import(benchmark, module):
     """Wall time of a fresh Python that imports it; Python's own start is part of it."""
     command = [sys.executable, "-c", f"import {module}"]

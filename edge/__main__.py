@@ -1,4 +1,4 @@
-"""The command line: `edge-emotion run`, `python -m edge run`.
+"""The command line: `edge-emotion run`, `python -m edge doctor`.
 
 Exit codes: 0 done (a stop by `q`, Ctrl-C or SIGTERM included), 1 an error nobody foresaw, 2 configuration or command
 line, 3 camera, file or log, 4 model, 5 a thread that did not end.
@@ -11,13 +11,17 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from edge import __version__
-from edge.config import override, read_settings
 from edge.errors import EdgeError, OutputClosedError
-from edge.run import run
-from edge.settings import Settings
+
+if TYPE_CHECKING:
+    from edge.settings import Settings
+
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+_EXIT_CODES = "exit codes: 0 done, 2 configuration, 3 camera, file or log, 4 model, 5 a thread that did not end"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         level=logging.DEBUG if options.debug else logging.INFO, format="%(levelname)s: %(message)s", stream=sys.stderr
     )
     try:
-        run(_settings(options), json_output=options.json)
+        code: int = options.command(options)
     except EdgeError as error:
         return _report(error, error.exit_code, debug=options.debug)
     except BrokenPipeError:
@@ -36,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return OutputClosedError.exit_code
     except Exception as error:  # noqa: BLE001  # the last resort: one line for the user, the traceback on request
         return _report(error, 1, debug=options.debug)
-    return 0
+    return code
 
 
 def _report(error: Exception, exit_code: int, *, debug: bool) -> int:
@@ -46,8 +50,27 @@ def _report(error: Exception, exit_code: int, *, debug: bool) -> int:
     return exit_code
 
 
-def _settings(options: argparse.Namespace) -> Settings:
+# Each command imports what it needs by itself: OpenCV takes a while, and `doctor` must run where something is missing.
+
+
+def _run(options: argparse.Namespace) -> int:
+    from edge.run import run  # noqa: PLC0415  # as said above
+
+    run(_settings(options), json_output=options.json)
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from edge.doctor.report import doctor  # noqa: PLC0415  # as said above
+
+    return doctor(options.config, camera=not options.no_camera, as_json=options.json)
+
+
+def _settings(options: argparse.Namespace) -> "Settings":
     """The file's settings, where one is given, with the command line's over them."""
+    from edge.config import override, read_settings  # noqa: PLC0415  # as said above
+    from edge.settings import Settings  # noqa: PLC0415  # as said above
+
     settings = read_settings(options.config) if options.config else Settings()
     return Settings(
         profile=settings.profile,
@@ -67,11 +90,19 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="edge-emotion",
         description="Names the apparent facial expression of each face a camera sees. No image is stored or sent.",
-        epilog="exit codes: 0 done, 2 configuration, 3 camera, file or log, 4 model, 5 a thread that did not end",
+        epilog=_EXIT_CODES,
     )
     parser.add_argument("--version", action="version", version=f"edge-emotion {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    command = commands.add_parser("run", help="read a camera or files, log expressions", epilog=parser.epilog)
+    _add_run(commands)
+    _add_doctor(commands)
+    for command in commands.choices.values():
+        command.add_argument("--debug", action="store_true", help="log more, and show the traceback of an error")
+    return parser
+
+
+def _add_run(commands: "Commands") -> None:
+    command = commands.add_parser("run", help="read a camera or files, log expressions", epilog=_EXIT_CODES)
     command.add_argument(
         "--source",
         metavar="auto|camera|picamera|/dev/videoN|scene:NAME|FILE|FOLDER",
@@ -81,8 +112,20 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--config", metavar="FILE", type=Path, help="settings in TOML")
     command.add_argument("--log", metavar="FILE", help="the JSON-lines log; appended to (default: readings.jsonl)")
     command.add_argument("--json", action="store_true", help="print readings to standard output, for a pipe")
-    command.add_argument("--debug", action="store_true", help="log more, and show the traceback of an error")
-    return parser
+    command.set_defaults(command=_run)
+
+
+def _add_doctor(commands: "Commands") -> None:
+    command = commands.add_parser(
+        "doctor",
+        help="say whether it would run here, and how to mend what is wrong",
+        epilog="exit codes: 0 it would run, else that of the first check that failed: 1 the machine or its system, "
+        "2 configuration or cascade, 3 camera or log, 4 model or interpreter",
+    )
+    command.add_argument("--config", metavar="FILE", type=Path, help="settings in TOML (default: the installed ones)")
+    command.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
+    command.add_argument("--no-camera", action="store_true", help="leave the camera alone")
+    command.set_defaults(command=_doctor)
 
 
 def entry() -> NoReturn:

@@ -50,8 +50,8 @@ def test_a_folder_imports_only_what_it_may(folder):
 
 
 def test_the_running_edge_loads_no_training_package():
-    """After importing the whole command, neither TensorFlow nor Keras nor the training stage is in memory."""
-    code = "import sys, edge.__main__; print(*sorted(sys.modules))"
+    """After importing all commands, neither TensorFlow nor Keras nor the training stage is in memory."""
+    code = "import sys, edge.__main__, edge.run, edge.doctor.isolated; print(*sorted(sys.modules))"
     loaded = subprocess.run(  # noqa: S603  # our own words
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=EDGE.parent
     ).stdout.split()

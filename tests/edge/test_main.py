@@ -40,7 +40,7 @@ mode = "all"
 def asked(monkeypatch):
     """What `run` was called with, in place of a run."""
     calls = []
-    monkeypatch.setattr(command_line, "run", lambda settings, *, json_output: calls.append((settings, json_output)))
+    monkeypatch.setattr("edge.run.run", lambda settings, *, json_output: calls.append((settings, json_output)))
     return calls
 
 
@@ -52,7 +52,7 @@ def main_with(monkeypatch):
         def fail(*_settings, **_options):
             raise error
 
-        monkeypatch.setattr(command_line, "run", fail)
+        monkeypatch.setattr("edge.run.run", fail)
         return command_line.main(["run", *options])
 
     return main
@@ -139,12 +139,12 @@ def test_no_command_is_an_error(capsys):
 
 SCRIPT = """
 import threading, sys
-import edge.__main__
+import edge.__main__, edge.run
 
 def run(*_settings, **_options):
     {body}
 
-edge.__main__.run = run
+edge.run.run = run
 edge.__main__.entry()
 """
 

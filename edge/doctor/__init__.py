@@ -1,0 +1,1 @@
+"""Says whether this machine would run the service, and how to mend what is wrong."""

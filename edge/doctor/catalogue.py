@@ -1,0 +1,15 @@
+"""All checks, in the order in which they are run: what others depend on comes first."""
+
+from edge.doctor import board, camera, configuration, model, service, sinks, storage, system, vision
+
+CHECKS = (
+    *board.CHECKS,
+    *system.CHECKS,
+    *configuration.CHECKS,
+    *vision.CHECKS,
+    *model.CHECKS,
+    *camera.CHECKS,
+    *storage.CHECKS,
+    *sinks.CHECKS,
+    *service.CHECKS,
+)
