@@ -4,7 +4,7 @@ MODEL ?= edge_small
 RUN ?= runs/$(MODEL)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test train sheet evaluate convert bench bench-peers clip lint format lock clean
+.PHONY: help run test train sheet evaluate convert bench bench-peers clip lint format lock install uninstall clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,12 @@ format: .venv-dev/ready ## put the code into the house's format
 
 lock: .venv-dev/ready ## write the lock files again, from pyproject.toml
 	PATH="$(CURDIR)/.venv-dev/bin:$$PATH" .ci/lock
+
+install: ## install the service on this machine, or upgrade it (with sudo); ARGS="--dry-run"
+	@systemd/install.sh $(ARGS)
+
+uninstall: ## remove the service, but not its configuration and logs (with sudo); ARGS="--purge"
+	@systemd/uninstall.sh $(ARGS)
 
 clean: ## remove the environments
 	rm -rf .venv .venv-dev .venv-tflite .venv-peers

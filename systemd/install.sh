@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# Installs edge-emotion as a service, or brings the installed one up to date; `--help` says how.
+set -euo pipefail
+
+source_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=SCRIPTDIR/installer/say.sh
+. "$source_root/systemd/installer/say.sh"
+# shellcheck source=SCRIPTDIR/installer/paths.sh
+. "$source_root/systemd/installer/paths.sh"
+# shellcheck source=SCRIPTDIR/installer/check.sh
+. "$source_root/systemd/installer/check.sh"
+# shellcheck source=SCRIPTDIR/installer/apt.sh
+. "$source_root/systemd/installer/apt.sh"
+# shellcheck source=SCRIPTDIR/installer/build.sh
+. "$source_root/systemd/installer/build.sh"
+# shellcheck source=SCRIPTDIR/installer/configure.sh
+. "$source_root/systemd/installer/configure.sh"
+# shellcheck source=SCRIPTDIR/installer/switch.sh
+. "$source_root/systemd/installer/switch.sh"
+
+usage() {
+    cat <<END
+usage: sudo $0 [--dry-run] [--wheels FOLDER] [--no-apt] [--no-start] [--rollback]
+
+Installs the service into $PREFIX, with its configuration in $config, and starts it. Run again, it
+upgrades: what runs goes on until the new version has passed its self-test, and comes back where that does not start.
+
+  --dry-run        print each step, and do nothing
+  --wheels FOLDER  take Python packages from there, not from the network (default: the folder wheels beside, if any)
+  --no-apt         install no apt packages
+  --no-start       neither enable nor start the service
+  --rollback       go back to the version before, which an upgrade keeps
+
+PREFIX names another place. DESTDIR installs below a folder, and leaves the machine itself alone.
+exit codes: 0 done, 2 cannot be installed here, 3 a step failed, 4 the new version failed its self-test or did not
+start; after 2, 3 and 4 what ran before still runs.
+END
+}
+
+read_options() {
+    while (($#)); do
+        case $1 in
+            --dry-run) dry_run=1 ;;
+            --wheels) (($# > 1)) || fail 2 "expected a folder after --wheels, found none"; wheels=$2; shift ;;
+            --no-apt) use_apt="" ;;
+            --no-start) use_start="" ;;
+            --packaged) packaged=1 use_apt="" ;; # from the .deb: dpkg brings the unit, the command and the packages
+            --rollback) rollback=1 ;;
+            -h | --help) usage; exit 0 ;;
+            *) fail 2 "expected an option of those in $0 --help, found $1" ;;
+        esac
+        shift
+    done
+}
+
+main() {
+    dry_run="" use_apt=1 use_start=1 packaged="" rollback="" wheels=""
+    [ ! -d "$source_root/wheels" ] || wheels=$source_root/wheels
+    read_options "$@"
+    [ -z "$DESTDIR" ] || use_apt=""
+    check_user
+    if [ -n "$rollback" ]; then
+        go_back
+        return
+    fi
+    check_system
+    check_python
+    check_wheels
+    take_lock
+    [ -z "$use_apt" ] || install_packages
+    name_release
+    if is_complete "$release"; then
+        say "version $release is built already"
+    else
+        build_release
+    fi
+    configure
+    switch_to "$release"
+    prune
+    say_end
+}
+
+say_end() {
+    [ -z "$dry_run" ] || { say "nothing was done: this was a dry run"; return; }
+    say "version $release is installed: edge-emotion status, edge-emotion doctor, journalctl -u edge-emotion"
+}
+
+trap on_exit EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+main "$@"

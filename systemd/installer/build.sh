@@ -1,0 +1,101 @@
+# shellcheck shell=bash
+# Builds a version in a folder of its own; what runs is not touched.
+
+building=""
+
+pip_wheel() { # with pip in the folder of wheels, python3-venv is not needed
+    [ -z "$wheels" ] || find "$wheels" -maxdepth 1 -name 'pip-*.whl' | head -1
+}
+
+system_numpy() { # PYTHON: version and place of the numpy that it sees; empty where there is none
+    "$1" -I -c 'import numpy; print(numpy.__version__, numpy.__file__)' 2>/dev/null || true
+}
+
+name_release() { # the product's version, and what tells apart two builds of it
+    local version
+    version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' "$source_root/edge/__init__.py")
+    release=$version-$( (
+        cd "$source_root"
+        find edge models/*.tflite models/*.json systemd -type f ! -name '*.pyc' -print0 |
+            LC_ALL=C sort -z | xargs -0 sha256sum
+        echo "$PREFIX" "$python_version" "$(system_numpy "$PYTHON")"
+    ) | sha256sum | cut -c 1-8)
+}
+
+build_release() {
+    local folder=$versions/$release
+    check_space
+    building=$folder
+    step "building version $release in $folder" copy_sources "$folder"
+    step "making its Python environment" make_environment "$folder"
+    step "installing Python packages${wheels:+ from $wheels} (this takes a few minutes on a Pi)" install_wheels "$folder"
+    step "checking that numpy is apt's, where apt has one" check_numpy "$folder"
+    step "running the self-test" self_test "$folder"
+    step "marking version $release as complete" mark_complete "$folder"
+    building=""
+}
+
+copy_sources() { # FOLDER
+    rm -rf -- "$1"
+    quietly mkdir -p "$1/models" "$1/tmp"
+    quietly cp -R --no-preserve=ownership "$source_root/edge" "$source_root/systemd" "$1"
+    quietly cp --no-preserve=ownership "$source_root/README.md" "$source_root/LICENSE" "$1"
+    quietly cp --no-preserve=ownership "$source_root"/models/*.tflite "$source_root"/models/*.json "$1/models"
+    find "$1" -name __pycache__ -prune -exec rm -rf {} +
+    chmod -R u=rwX,go=rX "$1"
+}
+
+make_environment() { # FOLDER
+    local options=(--system-site-packages)
+    [ -z "$(pip_wheel)" ] || options+=(--without-pip)
+    quietly "$PYTHON" -m venv "${options[@]}" "$1/venv"
+    # The folder of the version is on the environment's path, as seen from its site-packages.
+    echo ../../../.. >"$(echo "$1"/venv/lib/python3.*/site-packages)/edge-emotion.pth"
+    cat >"$1/venv/bin/edge-emotion" <<END
+#!$PREFIX/versions/${1##*/}/venv/bin/python -I
+from edge.__main__ import entry
+
+entry()
+END
+    chmod 755 "$1/venv/bin/edge-emotion"
+}
+
+install_wheels() { # FOLDER
+    local python=$1/venv/bin/python pip=(-m pip) source=()
+    [ -z "$(pip_wheel)" ] || pip=("$(pip_wheel)/pip")
+    [ -z "$wheels" ] || source=(--no-index --find-links "$wheels")
+    requirements "$1" >"$1/tmp/requirements.txt"
+    # pip's own files lie on the disk that was checked: /tmp may be a small part of the memory.
+    TMPDIR=$1/tmp quietly "$python" "${pip[@]}" install --quiet --disable-pip-version-check --no-cache-dir --no-compile \
+        --only-binary :all: --no-deps --require-hashes "${source[@]}" -r "$1/tmp/requirements.txt"
+    [ -n "$(pip_wheel)" ] || quietly "$python" -m pip uninstall --quiet --yes setuptools pip
+}
+
+requirements() { # FOLDER: the lock, less what only building needs, and less numpy where apt has one
+    local left_out=setuptools
+    [ -z "$(system_numpy "$PYTHON")" ] || left_out="setuptools|numpy"
+    awk -v left_out="^($left_out)==" '/^[^ ]/ { keep = $0 !~ left_out } keep' "$1/edge/requirements.txt"
+}
+
+check_numpy() { # FOLDER. Another numpy than the one that picamera2 was built with breaks it.
+    local apts ours
+    apts=$(system_numpy "$PYTHON")
+    ours=$(system_numpy "$1/venv/bin/python")
+    [ -z "$apts" ] || [ "$apts" = "$ours" ] || fail 3 "expected apt's numpy ($apts), found ${ours:-none}"
+}
+
+self_test() { # FOLDER. It also leaves byte code of what a run imports, which the service may not write.
+    local python=$1/venv/bin/python answer
+    answer=$("$python" -I -m edge run --source "$1/edge/assets/astronaut_face.png" --json --log "$1/tmp/log" 2>"$log") ||
+        fail 4 "the self-test failed: $(tail -1 "$log")"
+    case $answer in
+        *'"emotion":"happy"'*) ;;
+        *) fail 4 "the self-test failed: expected a happy face in the picture that ships, found: $answer" ;;
+    esac
+}
+
+mark_complete() { # FOLDER. A power cut must not leave the mark without the files.
+    rm -rf -- "$1/tmp"
+    sync
+    quietly touch "$1/complete"
+}

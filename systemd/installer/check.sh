@@ -1,0 +1,54 @@
+# shellcheck shell=bash
+# What must hold before anything is touched.
+
+# Measured: a version with its packages takes 330 MB, or 260 MB with apt's numpy; the rest is for pip's own files.
+needed_mb=450
+
+check_user() {
+    [ -n "$dry_run$DESTDIR" ] || [ "$(id -u)" = 0 ] || fail 2 "expected root, found $(id -un): sudo $0"
+}
+
+check_system() {
+    local machine
+    command -v dpkg >/dev/null ||
+        fail 2 "expected Raspberry Pi OS or Debian, found a system without dpkg: use make run instead"
+    # A 32-bit system often runs on a 64-bit kernel: what counts is the architecture of its packages.
+    machine=$(dpkg --print-architecture)
+    case $machine in
+        arm64 | amd64) ;;
+        *) fail 2 "expected a 64-bit system (arm64), found $machine: install Raspberry Pi OS (64-bit)" ;;
+    esac
+}
+
+check_python() {
+    [ -x "$PYTHON" ] || fail 2 "expected Python at $PYTHON, found none: sudo apt install python3"
+    python_version=$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    case $python_version in
+        3.11 | 3.12 | 3.13) ;;
+        *) fail 2 "expected Python 3.11 to 3.13, found $python_version at $PYTHON: use Raspberry Pi OS Bookworm or Trixie" ;;
+    esac
+}
+
+check_wheels() {
+    [ -z "$wheels" ] || [ -d "$wheels" ] || fail 2 "expected a folder of wheels, found no such folder: $wheels"
+}
+
+check_space() {
+    local free
+    free=$(df -Pm "$(existing "$root")" | awk 'NR == 2 { print $4 }')
+    [ "$free" -ge "$needed_mb" ] ||
+        fail 3 "expected $needed_mb MB free for $root, found $free MB: free some and run this again"
+}
+
+existing() { # PATH: the nearest folder above it that exists
+    local folder=$1
+    while [ ! -d "$folder" ]; do folder=$(dirname "$folder"); done
+    echo "$folder"
+}
+
+take_lock() { # two installers at once would build into one folder
+    [ -z "$dry_run" ] || return 0
+    quietly mkdir -p "$versions"
+    exec 9>"$root/.lock"
+    flock -n 9 || fail 3 "expected to be the only installer, found another at work on $root: wait until it has ended"
+}

@@ -1,0 +1,35 @@
+# shellcheck shell=bash
+# Where everything lies; the scripts share these names.
+# shellcheck disable=SC2034
+
+PREFIX=${PREFIX:-/opt/edge-emotion}
+DESTDIR=${DESTDIR:-}
+# apt's Python, whatever else is on PATH: picamera2 is there for no other.
+PYTHON=${PYTHON:-/usr/bin/python3}
+# How long a version may take until it has processed its first frame.
+ready_s=${READY_SECONDS:-90}
+
+root=$DESTDIR$PREFIX
+versions=$root/versions
+config=/etc/edge-emotion/edge.toml
+unit=edge-emotion.service
+unit_file=$DESTDIR/etc/systemd/system/$unit
+drop_ins=$unit_file.d
+command_link=$DESTDIR/usr/local/bin/edge-emotion
+
+# systemctl is called on the machine that runs it. Below DESTDIR nothing is, unless SYSTEMCTL names a program.
+has_systemd() {
+    [ -n "${SYSTEMCTL:-}" ] || { [ -z "$DESTDIR" ] && command -v systemctl >/dev/null; }
+}
+
+is_booted() { # with systemd; not so in a root file system that is only being prepared
+    [ -n "${SYSTEMCTL:-}" ] || { has_systemd && [ -d /run/systemd/system ]; }
+}
+
+control() { "${SYSTEMCTL:-systemctl}" "$@"; }
+
+current_release() { # the name of the version that runs; empty where there is none
+    [ ! -L "$root/current" ] || basename "$(readlink "$root/current")"
+}
+
+is_complete() { [ -e "$versions/$1/complete" ]; }

@@ -1,0 +1,34 @@
+# shellcheck shell=bash
+# What the installer says: steps, warnings, and the one line with which it fails.
+
+log=$(mktemp)
+failed="" # whether fail has said why
+
+say() { printf '%s\n' "$*"; }
+
+warn() { printf 'warning: %s\n' "$*" >&2; }
+
+fail() { # CODE SENTENCE
+    # shellcheck disable=SC2034  # on_exit reads it
+    failed=1
+    printf 'error: %s\n' "$2" >&2
+    exit "$1"
+}
+
+step() { # SENTENCE COMMAND...: the command runs in this shell, unless this is a dry run
+    say "$1"
+    shift
+    [ -n "$dry_run" ] || "$@"
+}
+
+quietly() { # PROGRAM...: what it prints is kept for the case that it fails
+    "$@" >"$log" 2>&1 </dev/null || fail 3 "$(explain "$1")"
+}
+
+explain() { # PROGRAM: why it failed, in one line
+    if grep -qiE 'no space left|errno 28' "$log"; then
+        echo "expected room for a version at $root, found the disk full: free some and run this again"
+    else
+        echo "expected ${1##*/} to succeed, found: $(grep -v '^ *$' "$log" | tail -1)"
+    fi
+}

@@ -1,0 +1,122 @@
+# shellcheck shell=bash
+# Makes a version the one that runs, and goes back where it does not start.
+
+go_back_to=""
+
+switch_to() { # RELEASE
+    local before
+    before=$(current_release)
+    step "installing $unit" put_unit "$1"
+    if [ -z "$before" ] && [ -n "$use_start" ] && has_systemd; then
+        step "enabling $unit" quietly control enable "$unit"
+    fi
+    [ -z "$use_start" ] || ! is_booted || ! control is-active --quiet "$unit" || go_back_to=$before
+    [ "$before" = "$1" ] || step "switching $root/current to $1" point_to "$1"
+    [ -n "$packaged" ] || step "linking the command $command_link" link_command
+    if [ -z "$use_start" ] || ! is_booted; then
+        go_back_to=""
+    elif [ "$before" = "$1" ] && [ -n "$go_back_to" ]; then
+        go_back_to=""
+        say "$unit runs already"
+    else
+        step "starting $unit, and waiting at most $ready_s s until it is ready" restart "$1"
+    fi
+}
+
+put_unit() { # RELEASE: the unit and its drop-ins, as that version has them
+    local from=$versions/$1/systemd number=0
+    [ -n "$packaged" ] || put_with_prefix "$from/$unit" "$unit_file"
+    ! has_systemd || number=$(control --version | awk 'NR == 1 { print $2 }')
+    put_drop_in "$from" backoff "$([ "$number" -lt 254 ] || echo yes)"
+    # A unit with a group that does not exist is not started.
+    put_drop_in "$from" pins "$(! getent group gpio i2c spi >/dev/null || echo yes)"
+    ! is_booted || quietly control daemon-reload
+}
+
+put_drop_in() { # FOLDER NAME WANTED
+    local to=$drop_ins/$2.conf
+    if [ -n "$3" ]; then
+        put_with_prefix "$1/edge-emotion-$2.conf" "$to"
+    else
+        rm -f -- "$to"
+    fi
+}
+
+put_with_prefix() { # FROM TO: the same with another PREFIX, where one is named
+    put "$1" "$2"
+    [ "$PREFIX" = /opt/edge-emotion ] || quietly sed -i "s|/opt/edge-emotion|$PREFIX|g" "$2"
+}
+
+point_to() { # RELEASE: at no moment there is no current version
+    quietly ln -sfn "versions/$1" "$root/current.part"
+    quietly mv -T "$root/current.part" "$root/current"
+}
+
+link_command() {
+    quietly mkdir -p "$(dirname "$command_link")"
+    quietly ln -sfn "$PREFIX/current/venv/bin/edge-emotion" "$command_link"
+}
+
+restart() { # RELEASE
+    local result=0 reason
+    control reset-failed "$unit" >/dev/null 2>&1 || true
+    timeout "$ready_s" "${SYSTEMCTL:-systemctl}" restart "$unit" >"$log" 2>&1 || result=$?
+    if [ "$result" = 0 ]; then
+        go_back_to=""
+        return
+    fi
+    reason=$(control show --value -p StatusText "$unit" 2>/dev/null || true)
+    reason=${reason:-$(explain systemctl)}
+    if [ -n "$go_back_to" ]; then
+        fail 4 "version $1 did not become ready: $reason"
+    elif [ "$result" = 124 ]; then
+        warn "installed and started, but not ready yet: $reason"
+    else
+        warn "installed, but it does not run: $reason: edge-emotion doctor says what is wrong"
+    fi
+}
+
+go_back() { # the user's own wish
+    local before after
+    before=$(current_release)
+    after=$(previous_release)
+    [ -n "$after" ] || fail 2 "expected a version before ${before:-this one} in $versions, found none"
+    switch_to "$after"
+    say "version $after runs in place of $before"
+}
+
+previous_release() { # the newest complete one that is not current
+    local folder
+    find "$versions" -mindepth 2 -maxdepth 2 -name complete -printf '%T@ %h\n' 2>/dev/null | sort -rn |
+        while read -r _ folder; do
+            [ "${folder##*/}" = "$(current_release)" ] || { echo "${folder##*/}"; break; }
+        done
+}
+
+prune() { # one version before is kept
+    local kept folder
+    kept=$(previous_release)
+    for folder in "$versions"/*; do
+        case ${folder##*/} in
+            "$(current_release)" | "$release" | "$kept" | '*') ;;
+            *) step "removing ${folder##*/}" rm -rf -- "$folder" ;;
+        esac
+    done
+}
+
+on_exit() {
+    local code=$?
+    trap '' HUP INT TERM
+    if [ -n "$building" ]; then rm -rf -- "$building"; fi
+    if [ -n "$go_back_to" ]; then
+        say "going back to version $go_back_to"
+        point_to "$go_back_to"
+        put_unit "$go_back_to"
+        control restart "$unit" || warn "version $go_back_to does not start either: edge-emotion doctor"
+    fi
+    if [ "$code" != 0 ] && [ -z "$failed" ]; then
+        printf 'error: interrupted (%s): what ran before still runs; run this again\n' "$code" >&2
+    fi
+    rm -f -- "$log"
+    exit "$code"
+}

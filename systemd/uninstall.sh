@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Takes edge-emotion off the machine; configuration and logs stay unless `--purge` is given.
+set -euo pipefail
+
+source_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=SCRIPTDIR/installer/say.sh
+. "$source_root/systemd/installer/say.sh"
+# shellcheck source=SCRIPTDIR/installer/paths.sh
+. "$source_root/systemd/installer/paths.sh"
+# shellcheck source=SCRIPTDIR/installer/check.sh
+. "$source_root/systemd/installer/check.sh"
+
+main() {
+    dry_run="" purge=""
+    while (($#)); do
+        case $1 in
+            --dry-run) dry_run=1 ;;
+            --purge) purge=1 ;;
+            -h | --help)
+                echo "usage: sudo $0 [--dry-run] [--purge]: removes the service; with --purge its configuration and logs, too"
+                exit 0
+                ;;
+            *) fail 2 "expected --dry-run or --purge, found $1" ;;
+        esac
+        shift
+    done
+    check_user
+    ! is_booted || step "stopping $unit" stop
+    [ ! -e "$unit_file" ] || step "removing $unit" remove_unit
+    step "removing $root" remove_versions
+    remove "$command_link"
+    remove "$DESTDIR/var/lib/edge-emotion" "$DESTDIR/var/lib/private/edge-emotion"
+    if [ -n "$purge" ]; then
+        remove "$DESTDIR${config%/*}" "$DESTDIR/var/log/edge-emotion" "$DESTDIR/var/log/private/edge-emotion"
+    else
+        say "kept: ${config%/*} and /var/log/edge-emotion (--purge removes them)"
+    fi
+}
+
+stop() { control stop "$unit" >/dev/null 2>&1 || true; }
+
+remove_unit() {
+    ! has_systemd || control disable "$unit" >/dev/null 2>&1 || true
+    rm -rf -- "$unit_file" "$drop_ins"
+    ! is_booted || control daemon-reload
+}
+
+remove_versions() { # only what the installer made
+    rm -rf -- "$versions" "$root/current" "$root/current.part" "$root/.lock"
+    [ ! -d "$root" ] || rmdir --ignore-fail-on-non-empty "$root"
+}
+
+remove() { # PATH...
+    local path
+    for path in "$@"; do
+        if [ -e "$path" ] || [ -L "$path" ]; then step "removing $path" rm -rf -- "$path"; fi
+    done
+}
+
+trap 'rm -f -- "$log"' EXIT
+main "$@"
