@@ -103,8 +103,10 @@ def test_a_frozen_base_does_not_learn_and_fine_tuning_has_its_own_rate(face_data
     for rate in (1e-3, 1e-2):
         run = tmp_path / str(rate)
         fit(face_data, run, new_state(**settings, fine_tune_rate=rate))
-        before, after = (load_checkpoint(path / LAST).get_layer("base").get_weights()[0] for path in (frozen, run))
-        moves[rate] = np.abs(after - before).max()
-    begun = keras.initializers.RandomNormal(seed=0)(before.shape)
-    assert np.array_equal(before, begun)
+        before, after = (load_checkpoint(path / LAST).get_layer("base").get_weights() for path in (frozen, run))
+        moves[rate] = np.abs(after[0] - before[0]).max()
+        for ours, theirs in zip(after[1:], before[1:], strict=True):
+            assert np.array_equal(ours, theirs), "normalization keeps what the published weights brought"
+    begun = keras.initializers.RandomNormal(seed=0)(before[0].shape)
+    assert np.array_equal(before[0], begun)
     assert 0 < moves[1e-3] < moves[1e-2] / 5
