@@ -5,6 +5,7 @@ line, 3 camera, file or log, 4 model, 5 a thread that did not end.
 """
 
 import argparse
+import faulthandler
 import logging
 import os
 import sys
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from edge import __version__
 from edge.errors import EdgeError, OutputClosedError
+from edge.runtime.journal import JournalHandler, is_journal
 
 if TYPE_CHECKING:
     from edge.settings import Settings
@@ -28,7 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(
-        level=logging.DEBUG if options.debug else logging.INFO, format="%(levelname)s: %(message)s", stream=sys.stderr
+        level=logging.DEBUG if options.debug else logging.INFO,
+        format="%(levelname)s: %(message)s",
+        handlers=[JournalHandler(sys.stderr) if is_journal(sys.stderr) else logging.StreamHandler(sys.stderr)],
     )
     try:
         code: int = options.command(options)
@@ -56,6 +60,8 @@ def _report(error: Exception, exit_code: int, *, debug: bool) -> int:
 def _run(options: argparse.Namespace) -> int:
     from edge.run import run  # noqa: PLC0415  # as said above
 
+    if "WATCHDOG_USEC" in os.environ:
+        faulthandler.enable()  # the watchdog ends what hangs with SIGABRT: the journal then has each thread's place
     run(_settings(options), json_output=options.json)
     return 0
 
@@ -64,6 +70,13 @@ def _doctor(options: argparse.Namespace) -> int:
     from edge.doctor.report import doctor  # noqa: PLC0415  # as said above
 
     return doctor(options.config, camera=not options.no_camera, as_json=options.json)
+
+
+def _status(options: argparse.Namespace) -> int:
+    from edge.show import show_status  # noqa: PLC0415  # as said above
+    from edge.status import STATUS_SOCKET  # noqa: PLC0415  # as said above
+
+    return show_status(options.socket or STATUS_SOCKET, watch=options.watch, as_json=options.json)
 
 
 def _settings(options: argparse.Namespace) -> "Settings":
@@ -96,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_run(commands)
     _add_doctor(commands)
+    _add_status(commands)
     for command in commands.choices.values():
         command.add_argument("--debug", action="store_true", help="log more, and show the traceback of an error")
     return parser
@@ -126,6 +140,18 @@ def _add_doctor(commands: "Commands") -> None:
     command.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
     command.add_argument("--no-camera", action="store_true", help="leave the camera alone")
     command.set_defaults(command=_doctor)
+
+
+def _add_status(commands: "Commands") -> None:
+    command = commands.add_parser(
+        "status",
+        help="ask the running service how it is",
+        epilog="exit codes: 0 frames are processed, 3 no service answers, or its camera is lost",
+    )
+    command.add_argument("--watch", action="store_true", help="ask every second, until Ctrl-C")
+    command.add_argument("--json", action="store_true", help="print JSON, one line an answer")
+    command.add_argument("--socket", metavar="FILE", type=Path, help="where the service answers (default: in /run)")
+    command.set_defaults(command=_status)
 
 
 def entry() -> NoReturn:

@@ -4,10 +4,12 @@
     ├── ConfigError   (ValueError)    2  a setting, a command-line option
     │   └── LabelError                   an emotion name or a set of them
     ├── SourceError   (OSError)       3  a camera, a video, pictures
-    │   ├── CameraError                  absent, busy, not permitted, gone, silent
+    │   ├── CameraError                  busy, not permitted, gone, silent
+    │   │   └── CameraAbsentError        there is none
     │   └── MediaError                   a file or folder that cannot be read
     ├── SinkError     (OSError)       3  a log that cannot be written
     │   └── OutputClosedError         0  the reader of standard output has ended, as in `| head`
+    ├── ServiceError  (OSError)       3  the service does not answer
     ├── ModelError    (ValueError)    4  a model or its manifest
     └── StuckError    (RuntimeError)  5  a thread that did not end when told to
 
@@ -42,6 +44,10 @@ class CameraError(SourceError):
     """A camera that is absent, busy, not permitted, gone or silent."""
 
 
+class CameraAbsentError(CameraError):
+    """No camera was found, so that no driver was troubled either."""
+
+
 class MediaError(SourceError):
     """A video or picture, or a folder of pictures, that cannot be read."""
 
@@ -56,6 +62,12 @@ class OutputClosedError(SinkError):
     """Whoever read our standard output has ended; so do we, in good order."""
 
     exit_code = 0
+
+
+class ServiceError(EdgeError, OSError):
+    """The service does not run, or does not answer."""
+
+    exit_code = 3
 
 
 class ModelError(EdgeError, ValueError):

@@ -12,6 +12,8 @@ class Meters:
     """Counts and times. Each step's times are written by its own thread.
 
     latency: from a frame in memory to its readings. emotions: readings by name.
+    faces: in the newest frame. dropped: frames that gave way to newer ones. undelivered: frames whose readings a sink
+    was too slow for.
     """
 
     captured: int = 0
@@ -22,4 +24,6 @@ class Meters:
     latency: StepTimes = field(default_factory=StepTimes)
     emotions: Counter[str] = field(default_factory=Counter)
     frames_with_face: int = 0
+    faces: int = 0
     dropped: Callable[[], int] = lambda: 0
+    undelivered: Callable[[], int] = lambda: 0

@@ -20,6 +20,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 from edge.board import Board
 from edge.errors import CameraError, SourceError
@@ -32,6 +33,7 @@ from edge.runtime.pace import Pace
 from edge.settings import Settings
 from edge.sinks.base import Sink
 from edge.sources.base import Source
+from edge.sources.reopen import ReopeningSource
 from edge.vision.detect import HaarDetector
 from edge.vision.follow import FaceFollower, Scanned
 from edge.vision.name import FaceNamer, Named
@@ -51,11 +53,31 @@ class Steps:
     namer: FaceNamer
 
 
+class Watch(Protocol):
+    """Looks how a run is, from the main thread."""
+
+    def check(self) -> None:
+        """All is well; called about every `CHECK_EVERY_S`."""
+
+    def stopping(self) -> None:
+        """The run is told to end."""
+
+
 class Pipeline:
     """One run from a source to its sinks."""
 
-    def __init__(self, source: Source, steps: Steps, sinks: Sequence[Sink], meters: Meters, settings: Settings) -> None:
+    def __init__(
+        self,
+        source: Source,
+        steps: Steps,
+        sinks: Sequence[Sink],
+        meters: Meters,
+        settings: Settings,
+        *,
+        watch: Watch | None = None,
+    ) -> None:
         self._source = source
+        self._watch = watch
         self._steps = steps
         self._meters = meters
         self._settings = settings
@@ -81,6 +103,7 @@ class Pipeline:
         for sink, outlet in zip(sinks, self._outlets, strict=True):
             self._crew.add(sink.name, partial(_deliver, sink, outlet), ends=[outlet])
         meters.dropped = lambda: self._frames.dropped + self._tracked.dropped
+        meters.undelivered = lambda: sum(outlet.dropped for outlet in self._outlets)
 
     def ask_stop(self) -> None:
         """End in good order; may be called from any thread and from a signal handler."""
@@ -179,6 +202,7 @@ class Pipeline:
         meters.latency.add(time.monotonic() - frame.captured_at)
         meters.emotions.update(reading.emotion for reading in readings)
         meters.frames_with_face += bool(readings)
+        meters.faces = len(readings)
         present = tuple(track.track_id for track in item.tracks)
         return Observation(frame.index, frame.source, frame.captured_at, frame.position_s, readings, present)
 
@@ -200,15 +224,23 @@ class Pipeline:
     def _check(self) -> None:
         now_s = time.monotonic()
         self._heat.update(now_s)
-        silent_s = now_s - self._meters.captured_at
+        silent_s = now_s - max(self._meters.captured_at, self._busy_until_s())
         if self._source.live and silent_s > self._settings.source.stall_timeout_s:
             raise CameraError(
                 f"{self._source.name}: expected a frame, found none for {silent_s:.0f} s: check the camera"
             )
+        if self._watch is not None:
+            self._watch.check()
+
+    def _busy_until_s(self) -> float:
+        """Until when a camera that is opened again may be silent, monotonic clock, s."""
+        return self._source.state.busy_until_s if isinstance(self._source, ReopeningSource) else 0.0
 
     def _stop(self) -> None:
         """Frames not yet looked at are dropped; readings already made still reach their sinks."""
         self._stopping = True
+        if self._watch is not None:
+            self._watch.stopping()
         self._pace.close()
         self._closer.start()
         self._frames.close(discard=True)

@@ -3,16 +3,20 @@
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TextIO
 
 import cv2
 
+from edge.board import Board
+from edge.health import Health
 from edge.manifest import read_model
 from edge.meters import Meters
 from edge.pipeline import Pipeline, Steps
+from edge.runtime.journal import is_journal
 from edge.runtime.keys import on_key
+from edge.service import Service
 from edge.settings import LogSettings, Settings
 from edge.sinks.base import Sink
 from edge.sinks.changes import Changes
@@ -44,26 +48,33 @@ def run(settings: Settings, *, json_output: bool) -> None:
     cv2.setNumThreads(settings.detect.threads)
     person: TextIO = sys.stderr if json_output else sys.stdout
     new_steps = build_steps(settings)
-    source = open_source(settings.source)
-    sinks: list[Sink] = []
-    try:
-        log_path = Path(settings.log.path)
-        sinks.append(open_log(settings.log, source))
+    meters = Meters()
+    with ExitStack() as undo:
+        source = open_source(settings.source)
+        undo.callback(source.close)
+        log = open_log(settings.log, source)
+        undo.callback(log.close)
+        sinks: list[Sink] = [log]
         if json_output:
             sinks.append(JsonLinesOutput(say_none=source.stills))
-        meters = Meters()
-        sinks.append(_open_console(source, log_path, meters, person))
-        pipeline = Pipeline(source, new_steps(stills=source.stills), sinks, meters, settings)
-    except BaseException:
-        for sink in sinks:
-            sink.close()
-        source.close()
-        raise
+        summary_interval_s = 0.0
+        if is_journal(person):  # a line a second would wear the disk: a summary takes the console's place
+            summary_interval_s = settings.log.summary_interval_s
+        else:
+            console = _open_console(source, log.path, meters, person)
+            undo.callback(console.close)
+            sinks.append(console)
+        health = Health(meters, source, log, Board(), stalled_s=settings.source.stall_timeout_s)
+        service = Service(health, summary_interval_s=summary_interval_s)
+        undo.callback(service.close)
+        pipeline = Pipeline(source, new_steps(stills=source.stills), sinks, meters, settings, watch=service)
+        undo.pop_all()  # from here on the pipeline closes what it was given
     try:
         with _signals(pipeline.ask_stop), on_key("q", pipeline.ask_stop):
             pipeline.run()
     finally:
-        print(summarize(meters, source, log_path), file=person)  # the command's answer
+        service.close()
+        print(summarize(meters, source, Path(log.path)), file=person)  # the command's answer
 
 
 def build_steps(settings: Settings) -> Callable[..., Steps]:
@@ -99,11 +110,14 @@ def open_log(settings: LogSettings, source: Source) -> JsonLinesLog:
     mode = settings.mode
     if mode == "auto":
         mode = "changes" if source.live else "all"
-    changes = Changes(summary_interval_s=settings.summary_interval_s) if mode == "changes" else None
-    return JsonLinesLog(Path(settings.path), changes=changes, say_none=source.stills)
+    changes = None
+    if mode == "changes":
+        changes = Changes(summary_interval_s=settings.summary_interval_s, describe_machine=Board().describe)
+    retry = settings.on_error == "retry"
+    return JsonLinesLog(Path(settings.path), changes=changes, say_none=source.stills, retry=retry)
 
 
-def _open_console(source: Source, log_path: Path, meters: Meters, person: TextIO) -> Sink:
+def _open_console(source: Source, log_path: str, meters: Meters, person: TextIO) -> Sink:
     def frames() -> int:
         return meters.latency.count
 

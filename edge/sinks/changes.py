@@ -1,7 +1,7 @@
 """Tells what changed from one observation to the next, so that a log of weeks stays small."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from edge.records import Observation, Reading
@@ -17,10 +17,14 @@ class _Face:
 
 
 class Changes:
-    """Turns observations into lines: `appeared`, `changed`, `left`, and a `summary` every so often."""
+    """Turns observations into lines: `appeared`, `changed`, `left`, and a `summary` every so often.
 
-    def __init__(self, *, summary_interval_s: float) -> None:
+    describe_machine: gives what a summary says of the machine, ready for JSON.
+    """
+
+    def __init__(self, *, summary_interval_s: float, describe_machine: Callable[[], Line] = dict) -> None:
         self._interval_s = summary_interval_s
+        self._describe_machine = describe_machine
         self._faces: dict[int, _Face] = {}
         self._frames = 0
         self._readings: Counter[str] = Counter()
@@ -84,6 +88,7 @@ class Changes:
             "frames": self._frames,
             "most_faces": self._most_faces,
             "emotions": {name: round(count / total, 4) for name, count in self._readings.most_common()},
+            **self._describe_machine(),
         }
         self._frames, self._most_faces = 0, 0
         self._readings.clear()

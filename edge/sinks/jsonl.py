@@ -2,7 +2,6 @@
 
 import os
 import sys
-import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,9 +11,7 @@ from edge.errors import OutputClosedError, SinkError
 from edge.records import Observation
 from edge.sinks.changes import Changes
 from edge.sinks.lines import Line, reading_lines
-
-FLUSH_INTERVAL_S = 1.0
-"""Lines are gathered for this long and written at once: an SD card wears by writes, not by bytes."""
+from edge.sinks.lines_file import LinesFile
 
 
 class JsonLinesLog:
@@ -22,63 +19,49 @@ class JsonLinesLog:
 
     changes: writes only what changed; None writes every reading.
     say_none: where every reading is written, a line for a frame without a face, too.
+    retry: what cannot be written, on a full disk for one, is tried again; else it is an error.
     """
 
     name = "log"
 
-    def __init__(self, path: Path, *, changes: Changes | None, say_none: bool) -> None:
+    def __init__(self, path: Path, *, changes: Changes | None, say_none: bool, retry: bool = False) -> None:
         """Open the file, and its folder where there is none.
 
         Raises:
             SinkError: they cannot be written.
         """
-        self._path = path
+        self.path = str(path)
         self._changes = changes
         self._say_none = say_none
-        self._pending: list[bytes] = []
-        self._flushed_at = time.monotonic()
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # Unbuffered: batches are made here, and a failed write leaves nothing behind to fail again.
-            self._file = path.open("ab", buffering=0)
-        except OSError as error:
-            raise SinkError(
-                f"{path}: expected a log file that can be written, found: {error.strerror}: see --log"
-            ) from error
+        self._file = LinesFile(path, retry=retry)
+
+    @property
+    def dropped(self) -> int:
+        """Lines that had no place while the file could not be written."""
+        return self._file.dropped
+
+    @property
+    def error(self) -> str:
+        """Why the file cannot be written now, else empty."""
+        return self._file.error
 
     def write(self, observation: Observation) -> None:
         """Take an observation; its lines reach the disk within about a second."""
         if self._changes is None:
-            self._gather(reading_lines(observation, say_none=self._say_none))
+            self._add(reading_lines(observation, say_none=self._say_none))
         else:
-            self._gather(self._changes.lines(observation))
-        if time.monotonic() - self._flushed_at >= FLUSH_INTERVAL_S:
-            self._flush()
+            self._add(self._changes.lines(observation))
 
     def close(self) -> None:
         """Write what is left, and close the file."""
-        if self._changes is not None:
-            self._gather(self._changes.last_lines())
         try:
-            self._flush()
+            if self._changes is not None:
+                self._add(self._changes.last_lines())
         finally:
             self._file.close()
 
-    def _gather(self, lines: Iterable[Line]) -> None:
-        self._pending += [msgspec.json.encode(line) + b"\n" for line in lines]
-
-    def _flush(self) -> None:
-        """Write whole lines at once, so that a reader or a power cut meets as few torn ones as can be."""
-        self._flushed_at = time.monotonic()
-        if not self._pending:
-            return
-        try:
-            rest = memoryview(b"".join(self._pending))
-            while rest:
-                rest = rest[self._file.write(rest) :]
-        except OSError as error:
-            raise SinkError(f"{self._path}: the log cannot be written: {error.strerror}: free some space") from error
-        self._pending.clear()
+    def _add(self, lines: Iterable[Line]) -> None:
+        self._file.add([msgspec.json.encode(line) + b"\n" for line in lines])
 
 
 class JsonLinesOutput:

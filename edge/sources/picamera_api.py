@@ -8,7 +8,7 @@ from typing import Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.errors import CameraError
+from edge.errors import CameraAbsentError, CameraError
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def open_pi_camera() -> PiCamera:
             return cast(PiCamera, package.Picamera2(number))
     except Exception as error:  # libcamera's errors come as any kind
         raise explain(error, "cannot be opened") from error
-    raise CameraError("picamera: expected a camera on the ribbon cable, found none: check the cable, then reboot")
+    raise CameraAbsentError("picamera: expected a camera on the ribbon cable, found none: check the cable, then reboot")
 
 
 def has_pi_camera() -> bool:

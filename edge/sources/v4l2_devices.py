@@ -7,7 +7,7 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.errors import CameraError
+from edge.errors import CameraAbsentError, CameraError
 
 _QUERYCAP = 0x80685600
 """VIDIOC_QUERYCAP. Source: Linux, include/uapi/linux/videodev2.h, as are the numbers below."""
@@ -92,13 +92,14 @@ def check_camera(device: Path) -> Capability:
     """Return what the camera says of itself.
 
     Raises:
-        CameraError: it is absent, not permitted, busy, or no camera.
+        CameraAbsentError: it is absent.
+        CameraError: it is not permitted, busy, or no camera.
     """
     try:
         capability = query_capability(device)
     except FileNotFoundError as error:
         found = ", ".join(str(path) for path in find_cameras(device.parent)) or "no camera at all"
-        raise CameraError(f"{device}: expected a camera, found no such device: there is {found}") from error
+        raise CameraAbsentError(f"{device}: expected a camera, found no such device: there is {found}") from error
     except PermissionError as error:
         raise CameraError(
             f"{device}: not permitted: add yourself to the group video: sudo usermod -aG video $USER, then log in again"

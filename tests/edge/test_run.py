@@ -72,7 +72,7 @@ def closed_logs(monkeypatch):
     class Log(JsonLinesLog):
         def close(self):
             super().close()
-            paths.append(self._path)
+            paths.append(self.path)
 
     monkeypatch.setattr(run_module, "JsonLinesLog", Log)
     return paths
@@ -159,7 +159,7 @@ def test_when_the_pipeline_cannot_be_built_every_sink_is_closed(settings, source
     closed = []
     monkeypatch.setattr(PlainLines, "close", lambda _sink: closed.append("console"))
 
-    def fail(*_parts):
+    def fail(*_parts, **_options):
         raise ModelError("no pipeline")
 
     monkeypatch.setattr(run_module, "Pipeline", fail)

@@ -100,7 +100,7 @@ def test_faults_that_do_not_mend_themselves_are_not_tried_again():
 
 
 def test_no_group_is_asked_for_that_debian_lacks():
-    """A unit with a missing group is not started at all: only the drop-in for pins asks for those of Raspberry Pi OS."""
+    """A unit with a missing group is not started: only the drop-in for pins asks for those of Raspberry Pi OS."""
     groups = [value for key, value in settings_of("edge-emotion.service") if key == "SupplementaryGroups"]
     assert groups == ["video"]
 

@@ -11,9 +11,10 @@ import pytest
 
 from edge.errors import SinkError
 from edge.records import Box, Observation, Reading
-from edge.sinks import jsonl
+from edge.sinks import lines_file
 from edge.sinks.changes import Changes
-from edge.sinks.jsonl import FLUSH_INTERVAL_S, JsonLinesLog
+from edge.sinks.jsonl import JsonLinesLog
+from edge.sinks.lines_file import FLUSH_INTERVAL_S
 
 
 def observation(frame):
@@ -25,7 +26,7 @@ def observation(frame):
 def clock(monkeypatch):
     """A clock that is set by hand: `clock[0]`, s."""
     seconds = [100.0]
-    monkeypatch.setattr(jsonl.time, "monotonic", lambda: seconds[0])
+    monkeypatch.setattr(lines_file.time, "monotonic", lambda: seconds[0])
     return seconds
 
 
