@@ -1,6 +1,6 @@
 """All checks, in the order in which they are run: what others depend on comes first."""
 
-from edge.doctor import board, camera, configuration, model, service, sinks, storage, system, vision
+from edge.doctor import board, camera, configuration, frames, model, service, sinks, storage, system, vision
 
 CHECKS = (
     *board.CHECKS,
@@ -9,6 +9,7 @@ CHECKS = (
     *vision.CHECKS,
     *model.CHECKS,
     *camera.CHECKS,
+    *frames.CHECKS,
     *storage.CHECKS,
     *sinks.CHECKS,
     *service.CHECKS,

@@ -79,6 +79,20 @@ def has_pi_camera() -> bool:
     return False
 
 
+def pi_camera_model() -> str | None:
+    """Return the model of the first camera on a ribbon cable, None where none is listed.
+
+    Raises:
+        CameraError: picamera2 is missing or broken, or libcamera fails; the cause tells which.
+    """
+    package = _import("picamera2")
+    try:
+        number = _ribbon_camera(package)
+        return None if number is None else str(package.Picamera2.global_camera_info()[number].get("Model"))
+    except (RuntimeError, OSError) as error:
+        raise explain(error, "cannot be looked for") from error
+
+
 def full_range() -> object:
     """Return the colour space in which luma goes from 0 to 255.
 

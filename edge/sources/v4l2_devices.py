@@ -118,8 +118,25 @@ def check_camera(device: Path) -> Capability:
     return capability
 
 
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A process that has a device open."""
+
+    name: str
+    process: int
+
+    def __str__(self) -> str:
+        return f"{self.name} (process {self.process})"
+
+
 def describe_holder(device: Path) -> str:
-    """Return `: in use by NAME (process N): stop it` where /proc shows another process that has it open, else nothing.
+    """Return `: in use by NAME (process N): stop it` where another process has it open, else nothing."""
+    holder = find_holder(device)
+    return "" if holder is None else f": in use by {holder}: stop it"
+
+
+def find_holder(device: Path) -> Holder | None:
+    """Return another process that has `device` open, where /proc shows one.
 
     Another user's processes only show to root.
     """
@@ -131,7 +148,7 @@ def describe_holder(device: Path) -> str:
         try:
             if str(entry.readlink()) == target:
                 name = Path("/proc", process, "comm").read_text(encoding="utf-8", errors="replace").strip()
-                return f": in use by {name} (process {process}): stop it"
+                return Holder(name, int(process))
         except OSError:  # the process ended while we looked, or is another user's
             continue
-    return ""
+    return None
