@@ -1,0 +1,111 @@
+"""The doctor names what keeps the log from being written, and makes no file while it looks."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+BLOCK = 4096
+MACHINE = Path("/")
+
+
+def file_system(*, free_mb, inodes=1000, read_only=False):
+    """Return an answer of statvfs."""
+    flags = os.ST_RDONLY if read_only else 0
+    free = free_mb * (1 << 20) // BLOCK
+    answer = os.statvfs_result((BLOCK, BLOCK, free * 2, free, free, 1000, inodes, inodes, flags, 255))
+    return lambda _: answer
+
+
+def test_there_is_room(find):
+    """On this machine's own disk."""
+    assert find("space").status in {"ok", "warning"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "status", "words", "remedy"),
+    [
+        ({"free_mb": 500}, "ok", "500 MB free", ""),
+        ({"free_mb": 40}, "warning", "found 40 MB", "du -xh"),
+        ({"free_mb": 0}, "failed", "found 0 MB", "du -xh"),
+        ({"free_mb": 500, "inodes": 0}, "failed", "no inode free", "du -xh"),
+        ({"free_mb": 500, "read_only": True}, "failed", "read-only", "sudo mount -o remount,rw"),
+    ],
+)
+def test_a_disk_without_room_is_named(find, facts, status, words, remedy):
+    """Nearly full, full, without room for another file, or mounted read-only as after a card's fault."""
+    found = find("space", statvfs=file_system(**facts))
+    assert found.status == status
+    assert words in found.text
+    assert remedy in found.remedy
+
+
+def test_a_log_that_can_be_made(find, config, tmp_path):
+    """In a folder that is not there yet; looking does not make it."""
+    path = tmp_path / "logs" / "readings.jsonl"
+    tmp_path.chmod(0o777)
+    found = find("log", config=config(f'[log]\npath = "{path}"\n'), root=MACHINE)
+    assert (found.status, found.text) == ("ok", f"{path}: will be made")
+    assert not path.parent.exists()
+
+
+def test_a_log_that_is_there(find, config, tmp_path):
+    """Its size is told."""
+    path = tmp_path / "readings.jsonl"
+    path.write_bytes(bytes(1_500_000))
+    path.chmod(0o666)
+    found = find("log", config=config(f'[log]\npath = "{path}"\n'), root=MACHINE)
+    assert (found.status, found.text) == ("ok", f"{path}: 1.5 MB so far")
+
+
+@pytest.mark.parametrize(
+    ("make", "words", "remedy"),
+    [
+        (lambda path: path.mkdir(), "found a folder", "set log.path"),
+        (lambda path: (path.touch(), path.chmod(0o644)), "that somebody may write", "sudo chown somebody"),
+        (lambda path: path.parent.chmod(0o755), "a folder that somebody may write to", "sudo chown somebody"),
+        (lambda path: (path.parent.rmdir(), path.parent.touch()), "found a file", "set log.path"),
+    ],
+)
+def test_a_log_that_cannot_be_written_is_named(find, config, tmp_path, make, words, remedy):
+    """A folder in its place, a file or a folder of somebody else's, a file in the folder's place."""
+    path = tmp_path / "logs" / "readings.jsonl"
+    path.parent.mkdir()
+    make(path)
+    found = find("log", config=config(f'[log]\npath = "{path}"\n'), root=MACHINE)
+    assert found.status == "failed"
+    assert words in found.text
+    assert remedy in found.remedy
+
+
+def test_the_services_own_log_is_looked_at_as_root(find, config, tree):
+    """Its folder is closed to others: that is no fault."""
+    folder = tree() / "var/log/edge-emotion"
+    folder.mkdir(parents=True)
+    folder.chmod(0o755)
+    found = find("log", config=config('[log]\npath = "/var/log/edge-emotion/readings.jsonl"\n'))
+    assert "sudo edge-emotion doctor" in found.remedy
+
+
+def test_the_settings_are_read_by_the_services_own_reader(find, config):
+    """The file that is given, else the installed one, else the defaults."""
+    assert "the defaults" in find("settings").text
+    installed = find("settings", files={"etc/edge-emotion/edge.toml": '[source]\nuse = "camera"\n'})
+    assert (installed.status, "source camera" in installed.text) == ("ok", True)
+    given = find("settings", config=config('profile = "low-power"\n'))
+    assert "profile low-power" in given.text
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("no toml", "this is no TOML"),
+        ("[source]\nfsp = 3\n", "source.fsp: unknown key"),
+        ("[source]\nfps = 0\n", "source.fps"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_named(find, config, text, words):
+    """In the words of a run."""
+    found = find("settings", config=config(text))
+    assert found.status == "failed"
+    assert words in found.text
