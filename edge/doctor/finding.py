@@ -39,6 +39,6 @@ def failed(text: str, remedy: str = "") -> Finding:
 
 
 def from_error(error: EdgeError, status: Status = Status.FAILED) -> Finding:
-    """Turn one of our errors into a finding: its message ends in a colon and the remedy."""
+    """Turn one of our errors into a finding: its message ends in a colon and the remedy, where there is one."""
     text, _, remedy = str(error).rpartition(": ")
-    return Finding(status, text, remedy)
+    return Finding(status, str(error)) if not text or remedy.startswith("expected") else Finding(status, text, remedy)

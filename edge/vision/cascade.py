@@ -38,8 +38,9 @@ def open_cascade(name: str) -> cv2.CascadeClassifier:
         cascade = cv2.CascadeClassifier(str(path))
     except (cv2.error, AttributeError, SystemError) as error:  # OpenCV's binding raises each of them
         raise ConfigError(
-            f"{path}: expected a Haar cascade and OpenCV 4, found a file that OpenCV {cv2.__version__} cannot load"
+            f"{path}: expected a Haar cascade and OpenCV 4, found a file that OpenCV {cv2.__version__} cannot load:"
+            " set detect.cascade"
         ) from error
     if cascade.empty():
-        raise ConfigError(f"{path}: expected a Haar cascade, found a file that has none")
+        raise ConfigError(f"{path}: expected a Haar cascade, found a file that has none: set detect.cascade")
     return cascade
