@@ -3,17 +3,14 @@
 import os
 import platform
 import re
-import subprocess
 from importlib import metadata
 from pathlib import Path
+
+from edge.board import Board
 
 PACKAGES = ("ai-edge-litert", "tflite-runtime", "keras", "msgspec", "numpy", "opencv-python-headless", "tensorflow-cpu")
 
 _CPU_FOLDER = "sys/devices/system/cpu"
-_THROTTLED_FILES = (
-    "sys/devices/platform/soc/soc:firmware/get_throttled",
-    "sys/devices/platform/axi/axi:firmware/get_throttled",
-)
 
 Machine = dict[str, object]
 
@@ -22,7 +19,8 @@ _ROOT = Path("/")
 
 def describe_machine() -> Machine:
     """Return what is known of this machine at this moment; None where it does not say."""
-    flags = throttle_flags()
+    board = Board()
+    flags = board.throttle_flags()
     return {
         "model": board_name(),
         "cores": os.cpu_count(),
@@ -30,7 +28,7 @@ def describe_machine() -> Machine:
         "architecture": platform.machine(),
         "clock_mhz": clock_mhz(),
         "governor": _first_line(_ROOT / _CPU_FOLDER / "cpu0/cpufreq/scaling_governor"),
-        "temperature_c": _temperature_c(),
+        "temperature_c": board.temperature_c(),
         "throttled": None if flags is None else f"{flags:#x}",
         "load_1_min": round(os.getloadavg()[0], 2),
         "os": _os_name(),
@@ -59,38 +57,12 @@ def clock_mhz(root: Path = _ROOT) -> int | None:
     return round(float(found[1])) if found else None
 
 
-def throttle_flags(root: Path = _ROOT) -> int | None:
-    """Return a Raspberry Pi's flags as `edge.board.THROTTLED` describes them; None on other machines.
-
-    root: where /sys is looked for; where it does not say, `vcgencmd` is asked.
-    """
-    for path in _THROTTLED_FILES:
-        if (flags := _first_line(root / path)) is not None:
-            return int(flags, 16)
-    try:
-        said = subprocess.run(  # wherever the system keeps it
-            ["vcgencmd", "get_throttled"],  # noqa: S607
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=True,
-        )
-        return int(said.stdout.strip().removeprefix("throttled="), 16)
-    except (OSError, subprocess.SubprocessError, ValueError):
-        return None
-
-
 def package_version(package: str) -> str | None:
     """Return the installed version of a Python package, None where it is not installed."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _temperature_c() -> float | None:
-    millidegrees = _first_line(_ROOT / "sys/class/thermal/thermal_zone0/temp")
-    return None if millidegrees is None else int(millidegrees) / 1000
 
 
 def _os_name() -> str:

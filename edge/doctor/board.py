@@ -1,15 +1,13 @@
 """Checks the board: which one, its supply, its temperature."""
 
-from edge.board import SLOWED, UNDER_VOLTAGE, Board
+from edge.board import SINCE_BOOT, SLOWED, UNDER_VOLTAGE, Board, name_flags
 from edge.doctor.check import Check
 from edge.doctor.context import Context
 from edge.doctor.finding import Finding, ok, warning
 from edge.errors import EdgeError
-from edge.machine import board_name, clock_mhz, throttle_flags
+from edge.machine import board_name, clock_mhz
 
-_SINCE_BOOT = 16
-"""The firmware's flags stand once more, so many bits higher, for what has happened since boot."""
-
+_SILENT = "this machine has no firmware that tells"
 _SUPPLY = "use the board's own power supply, and a short thick cable"
 _COOLING = "give the board a heat sink or a fan, and air"
 
@@ -24,33 +22,24 @@ def _board(context: Context) -> Finding:
 
 
 def _supply(context: Context) -> Finding:
-    flags = throttle_flags(context.root)
-    if _hwmon_alarm(context) or (flags or 0) & UNDER_VOLTAGE:
-        return warning("the supply is too weak at this moment (under-voltage)", _SUPPLY)
+    flags = Board(context.root).throttle_flags()
     if flags is None:
-        return ok("this machine has no firmware that tells")
-    if flags >> _SINCE_BOOT & UNDER_VOLTAGE:
+        return ok(_SILENT)
+    if flags & UNDER_VOLTAGE:
+        return warning("the supply is too weak at this moment (under-voltage)", _SUPPLY)
+    if flags >> SINCE_BOOT & UNDER_VOLTAGE:
         return warning("the supply has been too weak since boot (under-voltage)", _SUPPLY)
     return ok("no under-voltage since boot")
 
 
-def _hwmon_alarm(context: Context) -> bool:
-    """Whether the kernel's own watch over the supply, `rpi_volt`, has its alarm on."""
-    for name in sorted(context.at("sys/class/hwmon").glob("hwmon*/name")):
-        folder = f"sys/class/hwmon/{name.parent.name}"
-        if context.text(f"{folder}/name") == "rpi_volt" and context.text(f"{folder}/in0_lcrit_alarm") == "1":
-            return True
-    return False
-
-
 def _throttling(context: Context) -> Finding:
-    flags = throttle_flags(context.root)
+    flags = Board(context.root).throttle_flags()
     if flags is None:
-        return ok("this machine has no firmware that tells")
-    if flags & SLOWED:
-        return warning(f"the firmware holds the processor back at this moment ({flags:#x})", _COOLING)
-    if flags >> _SINCE_BOOT & SLOWED:
-        return warning(f"the firmware has held the processor back since boot ({flags:#x})", _COOLING)
+        return ok(_SILENT)
+    if (flags | flags >> SINCE_BOOT) & SLOWED:
+        # The supply has a line of its own.
+        said = ", ".join(name for name in name_flags(flags) if not name.startswith("under-voltage"))
+        return warning(f"the firmware holds the processor back: {said}", _COOLING)
     return ok("not throttled since boot")
 
 

@@ -30,27 +30,38 @@ def _ribbon(context: Context) -> Finding:
         return warning(found.text, found.remedy)
     if model is None:
         text = "picamera2 lists no camera on the ribbon cable"
-        return failed(text, "check the cable, then sudo reboot") if use == "picamera" else ok(text)
+        return absent(context, text, "check the cable, then sudo reboot") if use == "picamera" else ok(text)
     return ok(f"{model}, listed by picamera2")
 
 
 def _devices(context: Context) -> Finding:
     use = context.settings.source.use
     if use.startswith("/dev/"):
-        return _device(context.at(use))
+        return _device(context, context.at(use))
     if use not in {"auto", "camera"}:
         return ok("not asked for")
     cameras = find_cameras(context.at("dev"))
     if cameras:
         return ok(f"found {', '.join(map(str, cameras))}")
     if use == "camera":
-        return failed(
-            "expected a V4L2 camera at /dev/video*, found none", "plug one in; v4l2-ctl --list-devices lists them"
+        return absent(
+            context,
+            "expected a V4L2 camera at /dev/video*, found none",
+            "plug one in; v4l2-ctl --list-devices lists them",
         )
     return ok("none found")
 
 
-def _device(device: Path) -> Finding:
+def absent(context: Context, text: str, remedy: str) -> Finding:
+    """Without a camera a run ends, unless `source.reopen` has it wait for one."""
+    if context.settings.source.reopen:
+        return warning(f"{text}; the service would wait for one", remedy)
+    return failed(text, remedy)
+
+
+def _device(context: Context, device: Path) -> Finding:
+    if not device.exists():
+        return absent(context, f"{device}: expected a camera, found no such device", "plug it in")
     try:
         return ok(f"{device}: {check_camera(device).card}")
     except CameraError as error:

@@ -4,12 +4,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.doctor.camera import blame
+from edge.doctor.camera import absent, blame
 from edge.doctor.check import HEAVY_S, Check
 from edge.doctor.context import Context
 from edge.doctor.finding import Finding, failed, from_error, ok, warning
 from edge.doctor.service import unit_facts
-from edge.errors import CameraError, SourceError
+from edge.errors import CameraAbsentError, CameraError, SourceError
 from edge.sources.v4l2_devices import find_cameras, find_holder
 
 if TYPE_CHECKING:
@@ -25,17 +25,26 @@ stored as 16."""
 
 
 def _frames(context: Context) -> Finding:
+    import msgspec  # noqa: PLC0415  # if it is missing, the settings' line says so
+
     from edge.sources.choose import open_source  # noqa: PLC0415  # drivers may crash or hang: in this process alone
 
     holders = [holder for node in _nodes(context) if (holder := find_holder(node)) is not None]
     service = unit_facts().get("MainPID")
     if any(str(holder.process) == service for holder in holders):
         return ok(f"the running service has the camera (process {service}): edge-emotion status tells more")
+    settings = context.settings.source
     try:
-        source = open_source(context.settings.source)
-        if not source.live and context.settings.source.use == "auto":
-            return warning("no camera found: the clip that ships would be played", "plug a camera in")
+        source = open_source(msgspec.structs.replace(settings, reopen=False))  # else it would wait for ever
+        if settings.use == "auto" and not source.live:
+            return warning(
+                f"no camera found: {'one would be waited for' if settings.reopen else 'the clip that ships is shown'}",
+                "plug a camera in",
+            )
         return _judge(source, *_read(source))
+    except CameraAbsentError as error:
+        found = from_error(error)
+        return absent(context, found.text, found.remedy)
     except SourceError as error:
         return blame(from_error(error), holders)
 

@@ -9,7 +9,8 @@ from edge.doctor.finding import Finding, failed, ok, warning
 from edge.errors import SinkError
 
 _LEAST_MB, _FEW_MB = 5, 100
-"""Below the first nothing useful can be logged; below the second the log may be full within days."""
+"""Below the first nothing useful can be logged: that ends a run, unless `log.on_error` has it go on without a log.
+Below the second the disk may be full within days."""
 
 _MB = 1 << 20
 
@@ -23,9 +24,9 @@ def _space(context: Context) -> Finding:
         return failed(
             f"{folder}: expected a file system that can be written, found a read-only one", "sudo mount -o remount,rw /"
         )
-    if facts.f_files and not facts.f_favail:
+    if facts.f_files and not facts.f_favail and context.settings.log.on_error == "stop":
         return failed(f"{folder}: expected room for a file, found no inode free", remedy)
-    if free_mb < _LEAST_MB:
+    if free_mb < _LEAST_MB and context.settings.log.on_error == "stop":
         return failed(f"{folder}: expected {_LEAST_MB} MB free, found {free_mb} MB", remedy)
     if free_mb < _FEW_MB:
         return warning(f"{folder}: expected {_FEW_MB} MB free, found {free_mb} MB", remedy)

@@ -40,6 +40,13 @@ def test_a_disk_without_room_is_named(find, facts, status, words, remedy):
     assert remedy in found.remedy
 
 
+def test_a_full_disk_that_is_outlived_is_a_warning(find, config):
+    """With `log.on_error`, as in the service's own settings: it would run."""
+    settings = config('[log]\non_error = "retry"\n')
+    for facts in ({"free_mb": 0}, {"free_mb": 0, "inodes": 0}):
+        assert find("space", config=settings, statvfs=file_system(**facts)).status == "warning"
+
+
 def test_a_log_that_can_be_made(find, config, tmp_path):
     """In a folder that is not there yet; looking does not make it."""
     path = tmp_path / "logs" / "readings.jsonl"
