@@ -87,7 +87,8 @@ go_back() { # the user's own wish
 
 previous_release() { # the newest complete one that is not current
     local folder
-    find "$versions" -mindepth 2 -maxdepth 2 -name complete -printf '%T@ %h\n' 2>/dev/null | sort -rn |
+    [ -d "$versions" ] || return 0
+    find "$versions" -mindepth 2 -maxdepth 2 -name complete -printf '%T@ %h\n' | sort -rn |
         while read -r _ folder; do
             [ "${folder##*/}" = "$(current_release)" ] || { echo "${folder##*/}"; break; }
         done
@@ -114,8 +115,10 @@ on_exit() {
         put_unit "$go_back_to"
         control restart "$unit" || warn "version $go_back_to does not start either: edge-emotion doctor"
     fi
-    if [ "$code" != 0 ] && [ -z "$failed" ]; then
-        printf 'error: interrupted (%s): what ran before still runs; run this again\n' "$code" >&2
+    if [ "$code" -gt 128 ]; then
+        printf 'error: interrupted: what ran before still runs; run this again\n' >&2
+    elif [ "$code" != 0 ] && [ -z "$failed" ]; then
+        printf 'error: stopped by something that nobody foresaw (%s): what ran before still runs\n' "$(tail -1 "$log")" >&2
     fi
     rm -f -- "$log"
     exit "$code"

@@ -1,0 +1,194 @@
+"""The installer makes what the service needs, says what it cannot do in one line, and changes nothing before it can."""
+
+import fcntl
+import shutil
+import subprocess
+
+import pytest
+from conftest import REPOSITORY, tree
+
+
+def test_a_first_installation_is_complete(place, installed):
+    """Program, models, configuration, unit and command are there, and the program runs from where it lies."""
+    assert installed.startswith("1.0.0-")
+    version = place / "opt/edge-emotion/current"
+    assert {path.name for path in version.iterdir()} == {
+        "LICENSE", "README.md", "complete", "edge", "models", "systemd", "venv"
+    }  # fmt: skip
+    default = REPOSITORY / "systemd" / "edge.toml"
+    assert (place / "etc/edge-emotion/edge.toml").read_text() == default.read_text()
+    assert "ExecStart=/opt/edge-emotion/current/venv/bin/edge-emotion run" in (
+        (place / "etc/systemd/system/edge-emotion.service").read_text()
+    )
+    assert str((place / "usr/local/bin/edge-emotion").readlink()) == "/opt/edge-emotion/current/venv/bin/edge-emotion"
+    said = subprocess.run(  # noqa: S603  # our own program
+        [version / "venv/bin/python", "-I", version / "venv/bin/edge-emotion", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout == "edge-emotion 1.0.0\n"
+
+
+def test_paths_inside_are_those_of_the_installed_place(install, release, place):
+    """What is installed below DESTDIR is meant to lie at PREFIX: the command and the unit name that place alone."""
+    assert install(release(), PREFIX="/srv/faces").returncode == 0
+    version = place / "srv/faces/current"
+    first_line = (version / "venv/bin/edge-emotion").read_text().splitlines()[0]
+    assert first_line == f"#!/srv/faces/versions/{version.readlink().name}/venv/bin/python -I"
+    unit = (place / "etc/systemd/system/edge-emotion.service").read_text()
+    assert "ExecStart=/srv/faces/current/" in unit
+    assert "/opt/edge-emotion" not in unit
+
+
+def test_a_second_run_changes_nothing(install, release, place, installed):  # noqa: ARG001
+    """The same release installed again leaves every file as it is, and does not build."""
+    before = tree(place)
+    done = install(release())
+    assert done.returncode == 0, done.stderr
+    assert "is built already" in done.stdout
+    assert tree(place) == before
+
+
+def test_a_dry_run_names_each_step_and_does_nothing(install, release, place, first_installation):
+    """It says what the true run says, and not even the folder is made."""
+    dry = install(release(), "--dry-run")
+    assert dry.returncode == 0, dry.stderr
+    assert not place.exists()
+    true_place, said = first_installation
+    assert dry.stdout.replace(str(place), str(true_place)).splitlines()[:-1] == said.splitlines()[:-1]
+
+
+@pytest.mark.parametrize("found", ["armhf", "armel", "i386"])
+def test_a_32_bit_system_is_refused(install, release, place, stubs, found):
+    """A 32-bit system on a 64-bit kernel counts as what its packages are."""
+    stubs("dpkg", f"echo {found}")
+    done = install(release())
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"error: expected a 64-bit system (arm64), found {found}: install Raspberry Pi OS (64-bit)\n"
+    )
+    assert not place.exists()
+
+
+@pytest.mark.parametrize("found", ["3.9", "3.10", "3.14"])
+def test_another_python_is_refused(install, release, place, stubs, found):
+    """There are wheels for Python 3.11 to 3.13 only."""
+    python = stubs("old-python", f"echo {found}")
+    done = install(release(), PYTHON=str(python))
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: expected Python 3.11 to 3.13, found {found} at {python}: ")
+    assert not place.exists()
+
+
+def test_somebody_who_is_not_root_is_refused(install, release, place, stubs):
+    """Without DESTDIR it would write to the machine itself."""
+    stubs("id", '[ "$1" = -u ] && echo 1000 || echo ada')
+    folder = release()
+    done = install(folder, "--no-start", DESTDIR="", PREFIX=str(place))
+    assert done.returncode == 2
+    assert done.stderr == f"error: expected root, found ada: sudo {folder}/systemd/install.sh\n"
+
+
+def test_an_unknown_option_and_a_missing_folder_are_refused(install, release, place):
+    """Each with one line, before anything is made."""
+    folder = release()
+    assert install(folder, "--whels", "x").stderr.startswith("error: expected an option of those in ")
+    missing = install(folder, "--wheels", "/nowhere")
+    assert missing.returncode == 2
+    assert missing.stderr == "error: expected a folder of wheels, found no such folder: /nowhere\n"
+    assert not place.exists()
+
+
+def test_a_disk_with_too_little_room_is_told_before_anything_is_built(install, release, place, stubs):
+    """The line says how much is needed and found."""
+    stubs("df", "echo 'Filesystem 1M-blocks Used Available Use% Mounted'; echo 'x 999 899 100 90% /'")
+    done = install(release())
+    assert done.returncode == 3
+    assert done.stderr == (
+        f"error: expected 450 MB free for {place}/opt/edge-emotion, found 100 MB: free some and run this again\n"
+    )
+    assert not list((place / "opt/edge-emotion/versions").iterdir())
+
+
+def test_a_disk_that_fills_up_meanwhile_is_told_in_one_line(install, release, place, stubs):
+    """What was built so far is removed: it is what fills the disk."""
+    stubs("cp", "echo \"cp: error writing '/opt/x': No space left on device\" >&2; exit 1")
+    done = install(release())
+    assert done.returncode == 3
+    assert done.stderr == (
+        f"error: expected room for a version at {place}/opt/edge-emotion, found the disk full: "
+        "free some and run this again\n"
+    )
+    assert not list((place / "opt/edge-emotion/versions").iterdir())
+
+
+def test_packages_are_those_of_the_lock(install, release, wheels, tmp_path):
+    """A wheel with other bytes than the lock's is refused."""
+    other = tmp_path / "other"
+    shutil.copytree(wheels, other)
+    with next(other.glob("borrowed*")).open("ab") as file:
+        file.write(b"more")
+    done = install(release(), "--wheels", str(other))
+    assert done.returncode == 3
+    assert done.stderr.startswith("error: expected python to succeed, found: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_numpy_that_would_hide_apts_is_refused(install, release, place, stubs, environment):
+    """picamera2 is built with apt's: where apt has one, the environment must see that one."""
+    python = stubs(
+        "python-with-numpy",
+        f'case "$*" in *"import numpy"*) echo 1.24.2 /usr/lib/numpy;; *) exec {environment["PYTHON"]} "$@";; esac',
+    )
+    done = install(release(), PYTHON=str(python))
+    assert done.returncode == 3
+    assert done.stderr.startswith("error: expected apt's numpy (1.24.2 /usr/lib/numpy), found ")
+    assert not (place / "opt/edge-emotion/current").exists()
+
+
+def test_numpy_is_not_installed_where_apt_has_one(release, environment):
+    """Even if apt's is another version than the lock's; and what only building needs is left out, too."""
+    folder = release()
+    shutil.copy(REPOSITORY / "edge" / "requirements.txt", folder / "edge")
+    script = f"""
+        . {folder}/systemd/installer/build.sh
+        system_numpy() {{ echo "$APTS"; }}
+        requirements {folder}
+    """
+    for apts, expected in (("", True), ("9.9 /usr/lib/numpy", False)):
+        listed = subprocess.run(  # noqa: S603  # our own script
+            ["bash", "-euc", script],  # noqa: S607
+            env=environment | {"APTS": apts},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        assert ("\nnumpy==" in listed) is expected
+        assert "setuptools" not in listed
+        assert "\nopencv-python-headless==" in listed
+        assert listed.count("--hash") > 10
+
+
+def test_two_installers_do_not_work_at_once(install, release, place):
+    """The second says so, instead of building into the first one's folder."""
+    (place / "opt/edge-emotion").mkdir(parents=True)
+    with (place / "opt/edge-emotion/.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done = install(release())
+    assert done.returncode == 3
+    assert done.stderr.startswith("error: expected to be the only installer, found another at work on ")
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed: sudo apt install shellcheck")
+def test_the_scripts_are_clean():
+    """Shellcheck finds nothing in any of them."""
+    scripts = (REPOSITORY / "systemd").glob("*.sh")  # which name the others
+    found = subprocess.run(  # noqa: S603  # the scripts' own checker
+        ["shellcheck", "-x", "-a", *scripts],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=REPOSITORY,
+    )
+    assert found.stdout == ""
