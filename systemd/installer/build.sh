@@ -84,8 +84,13 @@ check_numpy() { # FOLDER. Another numpy than the one that picamera2 was built wi
     [ -z "$apts" ] || [ "$apts" = "$ours" ] || fail 3 "expected apt's numpy ($apts), found ${ours:-none}"
 }
 
-self_test() { # FOLDER. It also leaves byte code of what a run imports, which the service may not write.
-    local python=$1/venv/bin/python answer
+# The checks of `doctor`, with the configuration that the service will read, and the whole path from a picture to its
+# reading. It also leaves byte code of what a run imports, which the service may not write.
+self_test() { # FOLDER
+    local python=$1/venv/bin/python config_file=$DESTDIR$config answer
+    [ -e "$config_file" ] || config_file=$1/systemd/edge.toml
+    "$python" -I -m edge doctor --no-camera --config "$config_file" >"$log" 2>&1 ||
+        fail 4 "the self-test failed: $( (grep -m 1 ^failed "$log" || tail -1 "$log") | tr -s ' ')"
     answer=$("$python" -I -m edge run --source "$1/edge/assets/astronaut_face.png" --json --log "$1/tmp/log" 2>"$log") ||
         fail 4 "the self-test failed: $(tail -1 "$log")"
     case $answer in

@@ -1,24 +1,19 @@
 """A release to install from, and a folder to install it into: the installer runs as it does on a Pi.
 
-The release's lock names one wheel, which lets the new environment see the packages of the Python that runs the tests: so
-its self-test is the real one, and an installation takes two seconds.
+The release's lock names one wheel, which lets the new environment see the packages of the Python that runs the tests:
+so its self-test is the real one, and an installation takes two seconds.
 """
 
 import base64
 import ensurepip
 import hashlib
-import os
 import shutil
-import subprocess
-import sys
 import sysconfig
 import zipfile
 from pathlib import Path
 
 import pytest
-
-REPOSITORY = Path(__file__).parents[2]
-PYTHON = Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}"
+from roots import PYTHON, REPOSITORY, current, environment_of, put_program, start
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +23,7 @@ def wheels(tmp_path_factory):
     files = {
         "borrowed.pth": sysconfig.get_path("purelib"),
         "borrowed-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: borrowed\nVersion: 1\n",
-        "borrowed-1.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        "borrowed-1.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     digests = {name: base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()) for name, text in files.items()}
     record = "".join(f"{name},sha256={digest.decode().rstrip('=')},\n" for name, digest in digests.items())
@@ -70,13 +65,6 @@ def machine(tmp_path_factory):
     return folder
 
 
-def put_program(path, script):
-    """Write a shell script that can be run."""
-    path.write_text(f"#!/bin/sh\n{script}\n")
-    path.chmod(0o755)
-    return path
-
-
 @pytest.fixture
 def stubs(tmp_path):
     """Return a function that puts a small program of that name in front of the machine's own."""
@@ -89,12 +77,6 @@ def stubs(tmp_path):
 def place(tmp_path):
     """The folder that stands for the machine's root."""
     return tmp_path / "root"
-
-
-def environment_of(place, machine, *before):
-    """What the scripts are told through the environment."""
-    path = ":".join(map(str, (*before, machine, os.environ["PATH"])))
-    return os.environ | {"DESTDIR": str(place), "PYTHON": str(machine / "python3"), "PATH": path, "OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture
@@ -114,13 +96,6 @@ def install(environment, wheels):
     return run
 
 
-def start(*words, environment):
-    """Run a script; the result has what it printed."""
-    return subprocess.run(  # noqa: S603  # our own script
-        list(map(str, words)), env=environment, capture_output=True, text=True, check=False, timeout=100
-    )
-
-
 @pytest.fixture(scope="session")
 def first_installation(tmp_path_factory, machine, release, wheels):
     """Root with version 1.0.0, and what the installer printed; made once, tests work on copies."""
@@ -137,15 +112,21 @@ def installed(first_installation, place):
     return current(place)
 
 
-def current(place):
-    """Name of the version that runs."""
-    return (place / "opt/edge-emotion/current").readlink().name
+@pytest.fixture(scope="session")
+def second_version(tmp_path_factory, first_installation, machine, release, wheels):
+    """Release 1.1.0, and a root with both versions of which the first is current: to switch takes no building."""
+    place = tmp_path_factory.mktemp("both") / "root"
+    shutil.copytree(first_installation[0], place, symlinks=True)
+    folder = release("1.1.0")
+    for options in ([], ["--rollback"]):
+        script = folder / "systemd/install.sh"
+        done = start(script, "--wheels", wheels, *options, environment=environment_of(place, machine))
+        assert done.returncode == 0, done.stderr
+    return folder, place
 
 
-def tree(place):
-    """Each path below, with what it holds; byte code, which a run leaves, is no part of it."""
-    return {
-        str(path.relative_to(place)): path.readlink() if path.is_symlink() else path.is_file() and path.read_bytes()
-        for path in place.rglob("*")
-        if "__pycache__" not in path.parts and "site-packages" not in path.parts
-    }
+@pytest.fixture
+def newer(second_version, place):
+    """Release of a version 1.1.0, which lies beside the current one in `place`, but is not current."""
+    shutil.copytree(second_version[1], place, symlinks=True)
+    return second_version[0]

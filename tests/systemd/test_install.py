@@ -5,7 +5,7 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import REPOSITORY, tree
+from roots import REPOSITORY, tree
 
 
 def test_a_first_installation_is_complete(place, installed):
@@ -180,7 +180,9 @@ def test_two_installers_do_not_work_at_once(install, release, place):
     assert done.stderr.startswith("error: expected to be the only installer, found another at work on ")
 
 
-@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed: sudo apt install shellcheck")
+@pytest.mark.skipif(
+    shutil.which("shellcheck") is None, reason="shellcheck is not installed: sudo apt install shellcheck"
+)
 def test_the_scripts_are_clean():
     """Shellcheck finds nothing in any of them."""
     scripts = (REPOSITORY / "systemd").glob("*.sh")  # which name the others

@@ -1,7 +1,7 @@
 """Uninstalling leaves nothing but what it promises."""
 
 import pytest
-from conftest import REPOSITORY
+from roots import REPOSITORY
 
 MADE_BY_THE_SERVICE = ("var/log/edge-emotion/readings.jsonl", "var/lib/edge-emotion/x")
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from edge.config import read_settings
-from edge.settings import LogSettings, Settings, SourceSettings
 
 FOLDER = Path(__file__).parents[2] / "systemd"
 DROP_INS = {"backoff", "network", "pins"}
@@ -112,11 +111,3 @@ def test_the_configuration_that_is_installed_is_that_of_a_service():
     assert settings.log.on_error == "retry"
     (logs,) = [value for key, value in settings_of("edge-emotion.service") if key == "LogsDirectory"]
     assert settings.log.path == f"/var/log/{logs}/readings.jsonl"
-
-
-def test_the_defaults_that_the_configuration_shows_are_the_defaults(tmp_path):
-    """With every `# key = value` made valid, all is as it is without a file, but for what a service needs."""
-    path = tmp_path / "edge.toml"
-    path.write_text(re.sub(r"^# (\w+ = )", r"\1", (FOLDER / "edge.toml").read_text(), flags=re.MULTILINE))
-    log = LogSettings(path="/var/log/edge-emotion/readings.jsonl", mode="changes", on_error="retry")
-    assert read_settings(path) == Settings(source=SourceSettings(reopen=True), log=log)
