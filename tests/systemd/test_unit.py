@@ -1,7 +1,6 @@
 """The unit is one that systemd understands, and gives its process little that it could do harm with."""
 
 import os
-import re
 import shutil
 import subprocess
 from pathlib import Path
