@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 from benchmarks.entrances import entrance_scene
-from benchmarks.film import Film, draw
 from benchmarks.match import Found, Score, score
+from edge.benchmark.film import Film, draw
 from edge.scenes.catalogue import make_scene
 from edge.scenes.render import Scene
 

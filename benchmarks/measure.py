@@ -10,9 +10,9 @@ from pathlib import Path
 import cv2
 import msgspec
 
-from benchmarks.film import Film, FilmSource, cost_of_source
 from benchmarks.jobs import Result
 from benchmarks.match import Found
+from edge.benchmark.film import Film, FilmSource, cost_of_source
 from edge.meters import Meters
 from edge.pipeline import Pipeline
 from edge.records import Box

@@ -2,8 +2,8 @@
 
 import pytest
 
-from benchmarks.film import draw
 from benchmarks.measure import run_film
+from edge.benchmark.film import draw
 from edge.scenes.catalogue import make_scene
 from edge.settings import Settings
 

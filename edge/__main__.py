@@ -8,6 +8,7 @@ import argparse
 import faulthandler
 import logging
 import os
+import signal
 import sys
 import threading
 from collections.abc import Sequence
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from edge.settings import Settings
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+_LONGEST_BENCH_S = 3600
+_INTERRUPTED = 128 + signal.SIGINT
+"""As a shell has it."""
 
 _EXIT_CODES = "exit codes: 0 done, 2 configuration, 3 camera, file or log, 4 model, 5 a thread that did not end"
 
@@ -38,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = options.command(options)
     except EdgeError as error:
         return _report(error, error.exit_code, debug=options.debug)
+    except KeyboardInterrupt:
+        return _INTERRUPTED  # of a command that has nothing to end in good order
     except BrokenPipeError:
         # As above, but it was the console or the summary. Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -79,6 +86,15 @@ def _status(options: argparse.Namespace) -> int:
     return show_status(options.socket or STATUS_SOCKET, watch=options.watch, as_json=options.json)
 
 
+def _bench(options: argparse.Namespace) -> int:
+    from edge.benchmark.report import bench  # noqa: PLC0415  # as said above
+    from edge.config import read_settings  # noqa: PLC0415  # as said above
+    from edge.settings import Settings  # noqa: PLC0415  # as said above
+
+    settings = read_settings(options.config) if options.config else Settings()
+    return bench(settings, seconds=options.seconds, json_path=options.json)
+
+
 def _settings(options: argparse.Namespace) -> "Settings":
     """The file's settings, where one is given, with the command line's over them."""
     from edge.config import override, read_settings  # noqa: PLC0415  # as said above
@@ -110,6 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_doctor(commands)
     _add_status(commands)
+    _add_bench(commands)
     for command in commands.choices.values():
         command.add_argument("--debug", action="store_true", help="log more, and show the traceback of an error")
     return parser
@@ -152,6 +169,25 @@ def _add_status(commands: "Commands") -> None:
     command.add_argument("--json", action="store_true", help="print JSON, one line an answer")
     command.add_argument("--socket", metavar="FILE", type=Path, help="where the service answers (default: in /run)")
     command.set_defaults(command=_status)
+
+
+def _add_bench(commands: "Commands") -> None:
+    command = commands.add_parser(
+        "bench", help="measure this device in a minute, for the table of devices", epilog=_EXIT_CODES
+    )
+    command.add_argument(
+        "--seconds", type=_seconds, default=60.0, metavar="S", help="how long (default: 60; drawing comes on top)"
+    )
+    command.add_argument("--json", metavar="FILE", type=Path, help="write all figures to this file")
+    command.add_argument("--config", metavar="FILE", type=Path, help="settings in TOML")
+    command.set_defaults(command=_bench)
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 1 <= seconds <= _LONGEST_BENCH_S:
+        raise argparse.ArgumentTypeError(f"expected 1 to {_LONGEST_BENCH_S} seconds, found {text}")
+    return seconds
 
 
 def entry() -> NoReturn:

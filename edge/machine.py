@@ -57,6 +57,12 @@ def clock_mhz(root: Path = _ROOT) -> int | None:
     return round(float(found[1])) if found else None
 
 
+def current_clock_mhz() -> int | None:
+    """Return the clock that the first core has now."""
+    khz = _first_line(_ROOT / _CPU_FOLDER / "cpu0/cpufreq/scaling_cur_freq")
+    return clock_mhz() if khz is None else int(khz) // 1000
+
+
 def package_version(package: str) -> str | None:
     """Return the installed version of a Python package, None where it is not installed."""
     try:

@@ -45,10 +45,10 @@ def open_source(settings: SourceSettings, *, color: bool = False) -> Source:
     """
     use = settings.use
     if use in _CAMERAS or use.startswith(_DEVICE_PREFIX):
-        open_camera = partial(_open_camera, settings, color=color)
+        open_again = partial(open_camera, settings, color=color)
         if settings.reopen:
-            return ReopeningSource(open_camera, name=use, patience_s=settings.stall_timeout_s)
-        return open_camera() if use != "auto" else _open_best(settings, color=color)
+            return ReopeningSource(open_again, name=use, patience_s=settings.stall_timeout_s)
+        return open_again() if use != "auto" else _open_best(settings, color=color)
     if use.startswith(_SCENE_PREFIX):
         scene = make_scene(
             use.removeprefix(_SCENE_PREFIX), width=settings.width, height=settings.height, fps=settings.fps
@@ -57,8 +57,8 @@ def open_source(settings: SourceSettings, *, color: bool = False) -> Source:
     return _open_path(Path(use).expanduser(), color=color)
 
 
-def _open_camera(settings: SourceSettings, *, color: bool) -> Source:
-    """Open a camera, and nothing else.
+def open_camera(settings: SourceSettings, *, color: bool = False) -> Source:
+    """Open the camera that `settings.use` names, and nothing else; `auto` is the Pi camera, else the first V4L2 camera.
 
     Raises:
         CameraError: there is none, or it cannot be used.
@@ -72,7 +72,7 @@ def _open_camera(settings: SourceSettings, *, color: bool) -> Source:
 
 def _open_best(settings: SourceSettings, *, color: bool) -> Source:
     try:
-        return _open_camera(settings, color=color)
+        return open_camera(settings, color=color)
     except CameraAbsentError:
         log.info("no camera found: playing the clip that ships with the project")
         return VideoSource(DEMO_CLIP, color=color, paced=True)

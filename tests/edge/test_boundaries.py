@@ -9,7 +9,7 @@ import pytest
 EDGE = Path(__file__).parents[2] / "edge"
 
 FORBIDDEN = {
-    "edge": ("tensorflow", "keras", "train", "convert", "pandas", "torch"),
+    "edge": ("benchmarks", "pytest", "tensorflow", "keras", "train", "convert", "pandas", "torch"),
     "edge/vision": ("threading", "time", "queue", "edge.runtime", "edge.sinks", "edge.sources", "edge.pipeline"),
     "edge/runtime": ("cv2", "numpy", "edge.vision", "edge.sources", "edge.sinks", "edge.records", "edge.pipeline"),
     "edge/sources": ("edge.vision", "edge.sinks", "edge.runtime", "edge.pipeline"),

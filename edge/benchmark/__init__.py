@@ -1,0 +1,1 @@
+"""Measures this device: how many frames, how soon, at what cost."""
