@@ -4,7 +4,7 @@ import grp
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge.doctor.check import HEAVY_S, Check
+from edge.doctor.check import CAMERA_S, Check
 from edge.doctor.context import Context
 from edge.doctor.finding import Finding, failed, from_error, ok, warning
 from edge.errors import CameraError
@@ -99,7 +99,7 @@ def _let_in(node: Path) -> str:
 
 
 CHECKS = (
-    Check("camera", "ribbon camera", _ribbon, CameraError.exit_code, limit_s=HEAVY_S, isolated=True),
+    Check("camera", "ribbon camera", _ribbon, CameraError.exit_code, limit_s=CAMERA_S, isolated=True),
     Check("camera", "V4L2 camera", _devices, CameraError.exit_code),
     Check("camera", "permission", _permission, CameraError.exit_code),
 )

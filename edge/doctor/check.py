@@ -9,8 +9,11 @@ from edge.doctor.finding import Finding
 QUICK_S = 10.0
 """Reading some small files, or asking one program, on the slowest board."""
 
-HEAVY_S = 60.0
-"""Loading OpenCV or the interpreter from an SD card, on the slowest board."""
+HEAVY_S = 120.0
+"""Loading OpenCV or the interpreter from an SD card, on the slowest board, or on an emulated one."""
+
+CAMERA_S = 45.0
+"""Opening a camera, and giving it up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.doctor.camera import absent, blame
-from edge.doctor.check import HEAVY_S, Check
+from edge.doctor.check import CAMERA_S, Check
 from edge.doctor.context import Context
 from edge.doctor.finding import Finding, failed, from_error, ok, warning
-from edge.doctor.service import unit_facts
+from edge.doctor.service import running_service
 from edge.errors import CameraAbsentError, CameraError, SourceError
 from edge.sources.v4l2_devices import find_cameras, find_holder
 
@@ -29,10 +29,10 @@ def _frames(context: Context) -> Finding:
 
     from edge.sources.choose import open_source  # noqa: PLC0415  # drivers may crash or hang: in this process alone
 
+    service = running_service(context)
+    if service is not None and service.is_well:
+        return ok(f"the running service reads {service.source}: {service.words}")
     holders = [holder for node in _nodes(context) if (holder := find_holder(node)) is not None]
-    service = unit_facts().get("MainPID")
-    if any(str(holder.process) == service for holder in holders):
-        return ok(f"the running service has the camera (process {service}): edge-emotion status tells more")
     settings = context.settings.source
     try:
         source = open_source(msgspec.structs.replace(settings, reopen=False))  # else it would wait for ever
@@ -79,4 +79,4 @@ def _nodes(context: Context) -> list[Path]:
     return nodes + (sorted(Path("/dev").glob("media*")) if use in {"auto", "picamera"} else [])
 
 
-CHECKS = (Check("camera", "frames", _frames, CameraError.exit_code, limit_s=HEAVY_S, isolated=True),)
+CHECKS = (Check("camera", "frames", _frames, CameraError.exit_code, limit_s=CAMERA_S, isolated=True),)

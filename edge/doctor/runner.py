@@ -17,7 +17,8 @@ from edge.errors import EdgeError
 _HOME = Path(__file__).resolve().parents[2]
 
 _START = "import sys; sys.path.append(sys.argv.pop(1)); from edge.doctor.isolated import main; main()"
-"""`-P` and this instead of `-m`: the package is found wherever it lies, and the working directory is not searched."""
+"""`-P` and this instead of `-m`: the package is found wherever it lies, and the working directory is not searched.
+`-B`: a check leaves nothing behind, not even bytecode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def _run_on_thread(check: Check, context: Context) -> Finding:
 
 def _run_isolated(check: Check, context: Context) -> Finding:
     request = json.dumps({"name": check.name, "config": _text(context.config), "root": str(context.root)})
-    answer = ask([sys.executable, "-P", "-c", _START, str(_HOME), request], limit_s=check.limit_s)
+    answer = ask([sys.executable, "-B", "-P", "-c", _START, str(_HOME), request], limit_s=check.limit_s)
     if answer is None:
         return failed(f"expected a Python that can be started, found none at {sys.executable}", "install it again")
     if answer.exit_code is None:

@@ -4,12 +4,12 @@ from pathlib import Path
 
 from edge.doctor.check import Check
 from edge.doctor.context import Context
-from edge.doctor.finding import Finding, failed, ok
+from edge.doctor.finding import Finding, failed, ok, warning
 from edge.doctor.storage import existing_folder
 from edge.errors import SinkError
 
-_READ, _WRITE, _ENTER = 4, 2, 1
-_SERVICE_LOGS = Path("/var/log/edge-emotion")
+_WRITE, _ENTER = 2, 1
+_SERVICE_LOGS = "/var/log/edge-emotion"
 
 
 def _log(context: Context) -> Finding:
@@ -18,10 +18,7 @@ def _log(context: Context) -> Finding:
     try:
         return _log_at(path, context)
     except PermissionError:
-        return failed(
-            f"{path}: expected a log that may be written, found a folder above it that may not be entered",
-            _who(path, context),
-        )
+        return _closed(path, context)
 
 
 def _log_at(path: Path, context: Context) -> Finding:
@@ -29,26 +26,30 @@ def _log_at(path: Path, context: Context) -> Finding:
         return failed(f"{path}: expected the log's file, found a folder", "set log.path to a file in it")
     if path.exists():
         if not context.identity.may(path, _WRITE):
-            return failed(
-                f"{path}: expected a log that {context.identity.name} may write, found one that is not",
-                _who(path, context),
-            )
+            return _closed(path, context)
         return ok(f"{path}: {path.stat().st_size / 1e6:.1f} MB so far")
     above = next(parent for parent in path.absolute().parents if parent.exists())
     if not above.is_dir():
         return failed(f"{path}: expected a folder at {above}, found a file", "set log.path to another place")
     if not context.identity.may(above, _WRITE | _ENTER):
-        return failed(
-            f"{above}: expected a folder that {context.identity.name} may write to, found one that is not",
-            _who(path, context),
-        )
+        return _closed(path, context)
     return ok(f"{path}: will be made")
 
 
-def _who(path: Path, context: Context) -> str:
-    if context.at(str(_SERVICE_LOGS)) in path.parents:
-        return "it belongs to the service: sudo edge-emotion doctor"
-    return f"sudo chown {context.identity.name} {path if path.exists() else existing_folder(path)}"
+def _closed(path: Path, context: Context) -> Finding:
+    """Whether that is a fault depends on whose log it is: the service's own is closed to everybody else."""
+    name = context.identity.name
+    if context.at(_SERVICE_LOGS) in path.parents:
+        return warning(f"{path}: the service's own: {name} cannot tell whether it is well", "sudo edge-emotion doctor")
+    text = f"{path}: expected a log that {name} may write, found one that {name} may not"
+    return failed(text, f"sudo chown {name} {path if _is_there(path) else existing_folder(path)}")
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except PermissionError:
+        return False
 
 
 CHECKS = (Check("sinks", "log", _log, SinkError.exit_code),)

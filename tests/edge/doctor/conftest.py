@@ -1,8 +1,11 @@
 """What the tests of the doctor share: a small tree of real files in the place of the machine's own."""
 
+import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -75,12 +78,21 @@ def find(tree, tmp_path, monkeypatch):
 
     def find(name, *, files=None, limit_s=None, **facts):
         (check,) = [check for check in CHECKS if check.name == name]
-        context = Context(**({"root": tree(files), "identity": NOBODY} | facts))
+        context = Context(root=facts.pop("root", None) or tree(files), **({"identity": NOBODY} | facts))
         check = replace(check, limit_s=limit_s or check.limit_s)
         (line,) = run_checks([check], context)
         return line.finding
 
     return find
+
+
+@pytest.fixture
+def open_root():
+    """A folder with a short path that every user may enter; pytest's own are closed to others."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture

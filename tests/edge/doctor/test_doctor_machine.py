@@ -57,6 +57,18 @@ def test_what_a_run_survives_is_a_warning_with_its_remedy(find, program, name, f
     assert remedy in found.remedy
 
 
+def test_flags_that_only_the_firmwares_command_tells(find, tree):
+    """Where the kernel has no file for them: its answer is a real program's."""
+    vcgencmd = tree({THROTTLED: None}) / "usr/bin/vcgencmd"
+    vcgencmd.parent.mkdir(parents=True)
+    vcgencmd.write_text("#!/bin/sh\necho throttled=0x50005\n")
+    vcgencmd.chmod(0o755)
+    (tree() / THROTTLED).unlink()
+    found = find("supply", files={THROTTLED: None})
+    assert (found.status, "too weak at this moment" in found.text) == ("warning", True)
+    assert "throttled" in find("throttling", files={THROTTLED: None}).text
+
+
 def test_a_clock_that_another_service_sets_is_well(find, program):
     """As chrony does: only systemd's own leaves a file, the kernel knows of both."""
     program("timedatectl", "echo yes")

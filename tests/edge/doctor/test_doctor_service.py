@@ -1,6 +1,10 @@
 """The doctor names what systemd says of the unit; `systemctl` is a real program that answers as systemd does."""
 
+import msgspec
 import pytest
+
+from edge.runtime.answer import Answerer
+from edge.status import Status
 
 RUNNING = {
     "LoadState": "loaded",
@@ -10,7 +14,6 @@ RUNNING = {
     "Result": "success",
     "ExecMainStatus": "0",
     "NRestarts": "0",
-    "MainPID": "1",
 }
 
 
@@ -52,6 +55,73 @@ def test_a_running_unit_is_well(find, unit):
     """Active, enabled, never restarted."""
     unit()
     assert find("unit").status == "ok"
+
+
+def test_the_last_failure_is_told(find, unit, program):
+    """In the journal's words, so that nobody has to look for them."""
+    unit(ActiveState="failed", Result="exit-code", ExecMainStatus="2")
+    program("journalctl", "echo 'edge.toml: log.mod: unknown key'")
+    assert "exit code 2: edge.toml: log.mod: unknown key" in find("unit").text
+
+
+STATUS = Status(
+    version="1",
+    pid=1,
+    state="running",
+    since="",
+    uptime_s=60,
+    source="picamera",
+    frames=900,
+    fps=15.0,
+    latency_ms_p50=1,
+    latency_ms_p95=2,
+    faces=1,
+    dropped=0,
+    undelivered=0,
+    reopens=0,
+    log="",
+    log_dropped=0,
+    temperature_c=None,
+    throttled=None,
+    core_v=None,
+)
+
+
+@pytest.fixture
+def answer(open_root):
+    """Let a service answer with a status at the socket below the folder that is returned."""
+    path = open_root / "run/edge-emotion/status.sock"
+    path.parent.mkdir(parents=True)
+    answerers = []
+
+    def say(**facts):
+        status = msgspec.structs.replace(STATUS, **facts)
+        answerers.append(Answerer(path, lambda: msgspec.json.encode(status)))
+        return open_root
+
+    yield say
+    for answerer in answerers:
+        answerer.close()
+
+
+def test_a_camera_that_the_service_reads_is_well(find, answer):
+    """It is not opened a second time, which would fail: the service's own word is taken."""
+    root = answer()
+    assert "the running service reads picamera" in find("frames", root=root).text
+    assert find("status", root=root).status == "ok"
+
+
+def test_what_the_service_says_of_itself_is_passed_on(find, answer):
+    """A lost camera, and the last error."""
+    found = find("status", root=answer(state="camera lost", camera_error="unplugged", last_error="gone"))
+    assert found.status == "warning"
+    assert "unplugged" in found.text
+    assert "last error: gone" in found.text
+
+
+def test_no_service_is_no_fault(find):
+    """It would run all the same."""
+    assert find("status").status == "ok"
 
 
 @pytest.mark.parametrize(("files", "status"), [({}, "ok"), ({"opt/edge-emotion/current": ""}, "warning")])

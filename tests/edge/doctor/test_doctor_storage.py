@@ -1,6 +1,8 @@
 """The doctor names what keeps the log from being written, and makes no file while it looks."""
 
+import json
 import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -70,7 +72,7 @@ def test_a_log_that_is_there(find, config, tmp_path):
     [
         (lambda path: path.mkdir(), "found a folder", "set log.path"),
         (lambda path: (path.touch(), path.chmod(0o644)), "that somebody may write", "sudo chown somebody"),
-        (lambda path: path.parent.chmod(0o755), "a folder that somebody may write to", "sudo chown somebody"),
+        (lambda path: path.parent.chmod(0o755), "that somebody may write", "sudo chown somebody"),
         (lambda path: (path.parent.rmdir(), path.parent.touch()), "found a file", "set log.path"),
     ],
 )
@@ -91,7 +93,48 @@ def test_the_services_own_log_is_looked_at_as_root(find, config, tree):
     folder.mkdir(parents=True)
     folder.chmod(0o755)
     found = find("log", config=config('[log]\npath = "/var/log/edge-emotion/readings.jsonl"\n'))
-    assert "sudo edge-emotion doctor" in found.remedy
+    assert (found.status, found.remedy) == ("warning", "sudo edge-emotion doctor")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can take another's rights")
+def test_a_log_behind_a_closed_folder(find, open_root):
+    """As where systemd keeps it: not even whether it is there can be seen. Free space is told all the same."""
+    closed = open_root / "var/log/private"
+    (closed / "edge-emotion").mkdir(parents=True)
+    closed.chmod(0o700)
+    (closed.parent / "edge-emotion").symlink_to("private/edge-emotion")
+    settings = open_root / "edge.toml"
+    settings.write_text('[log]\npath = "/var/log/edge-emotion/readings.jsonl"\n')
+    os.seteuid(54321)
+    try:
+        found, space = find("log", config=settings, root=open_root), find("space", config=settings, root=open_root)
+    finally:
+        os.seteuid(0)
+    assert (found.status, found.remedy) == ("warning", "sudo edge-emotion doctor")
+    assert space.text.startswith(f"{open_root}/var/log: ")
+
+
+@pytest.mark.parametrize(("hours", "status", "words"), [(24, "warning", "in 6 days"), (2400, "ok", "in 625 days")])
+def test_a_log_that_fills_the_disk_soon_is_named(find, config, tmp_path, hours, status, words):
+    """At the rate at which it has grown since its first line; 500 MB are free, 80 MB are written."""
+    path = tmp_path / "readings.jsonl"
+    began = datetime.now(UTC) - timedelta(hours=hours)
+    path.write_text(json.dumps({"time": began.isoformat().replace("+00:00", "Z")}) + "\n")
+    os.truncate(path, 80 << 20)
+    settings = config(f'[log]\npath = "{path}"\n')
+    found = find("space", config=settings, root=MACHINE, statvfs=file_system(free_mb=500))
+    assert found.status == status
+    assert words in found.text
+
+
+@pytest.mark.parametrize("first", ["", "no json\n", '{"event": 1}\n', '{"time": "yesterday"}\n', "[1]\n"])
+def test_a_log_that_tells_no_rate_is_no_fault(find, config, tmp_path, first):
+    """Empty, another's, torn by a power cut."""
+    path = tmp_path / "readings.jsonl"
+    path.write_text(first)
+    os.truncate(path, 80 << 20)
+    settings = config(f'[log]\npath = "{path}"\n')
+    assert find("space", config=settings, root=MACHINE, statvfs=file_system(free_mb=500)).text.endswith("500 MB free")
 
 
 def test_the_settings_are_read_by_the_services_own_reader(find, config):
@@ -116,3 +159,10 @@ def test_settings_that_cannot_be_used_are_named(find, config, text, words):
     found = find("settings", config=config(text))
     assert found.status == "failed"
     assert words in found.text
+
+
+def test_settings_that_are_not_there_are_named(find, tmp_path):
+    """The file that was asked for, not the defaults in its place."""
+    found = find("settings", config=tmp_path / "none.toml")
+    assert found.status == "failed"
+    assert "none.toml" in found.text
