@@ -4,7 +4,7 @@ MODEL ?= edge_small
 RUN ?= runs/$(MODEL)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test train sheet evaluate convert bench bench-peers clip lint format lock install uninstall clean
+.PHONY: help run test train sheet evaluate convert bench bench-peers clip lint format lock install uninstall dist clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -12,7 +12,7 @@ help: ## list the targets
 run: .venv/ready ## read the camera (or play the clip) and log expressions; SOURCE=… ARGS=…
 	@.venv/bin/edge-emotion run $(if $(SOURCE),--source "$(SOURCE)") $(ARGS)
 
-test: .venv-dev/ready .venv-tflite/ready ## install what the tests need and run them, with both interpreters
+test: .venv-dev/ready .venv-tflite/ready .venv-dist/ready ## install what the tests need and run them, with both interpreters
 	.venv-dev/bin/python -m pytest
 	@if [ -x .venv-tflite/bin/pytest ]; then \
 	    echo "the edge tests again, with tflite-runtime:"; \
@@ -71,8 +71,11 @@ install: ## install the service on this machine, or upgrade it (with sudo); ARGS
 uninstall: ## remove the service, but not its configuration and logs (with sudo); ARGS="--purge"
 	@systemd/uninstall.sh $(ARGS)
 
+dist: .venv-dist/ready ## make the release archive, which installs without a network; MACHINE=aarch64|x86_64
+	@MACHINE="$(MACHINE)" systemd/release/archive.sh
+
 clean: ## remove the environments
-	rm -rf .venv .venv-dev .venv-tflite .venv-peers
+	rm -rf .venv .venv-dev .venv-tflite .venv-peers .venv-dist
 
 # The runtime alone. Where apt's picamera2 is, the environment sees it; the lock's numpy is apt's own version, so that
 # apt's stays in use (a newer one beside it breaks picamera2).
@@ -93,6 +96,12 @@ clean: ## remove the environments
 	else \
 	    mkdir -p .venv-tflite && touch $@; \
 	fi
+
+# What makes the release archive.
+.venv-dist/ready: systemd/release/requirements.txt
+	@$(call new_environment,.venv-dist,)
+	@.venv-dist/bin/pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r $<
+	@touch $@
 
 # The package fer and what it is measured with; the usual loop needs Keras.
 .venv-peers/ready: benchmarks/requirements.txt benchmarks/requirements-fer.txt

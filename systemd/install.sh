@@ -66,6 +66,7 @@ main() {
     check_system
     check_python
     check_wheels
+    check_files
     take_lock
     [ -z "$use_apt" ] || install_packages
     name_release

@@ -33,6 +33,13 @@ check_wheels() {
     [ -z "$wheels" ] || [ -d "$wheels" ] || fail 2 "expected a folder of wheels, found no such folder: $wheels"
 }
 
+check_files() { # of a release archive
+    local damaged
+    [ -e "$source_root/SHA256SUMS" ] || return 0
+    damaged=$(cd "$source_root" && sha256sum --check --quiet SHA256SUMS 2>/dev/null | head -1) || true
+    [ -z "$damaged" ] || fail 2 "expected the files of the archive as they were packed, found ${damaged%%: *} changed: unpack it again"
+}
+
 check_space() {
     local free
     free=$(df -Pm "$(existing "$root")" | awk 'NR == 2 { print $4 }')

@@ -1,0 +1,100 @@
+"""Fetches the wheels that the lock names for one machine and several Pythons, and lists them.
+
+    python systemd/release/wheels.py --machine aarch64 --python 3.11 --python 3.13 --out FOLDER
+
+FOLDER gets the wheels, and `shipped.txt`, which names each with its hash, in the form of a lock.
+"""
+
+import argparse
+import hashlib
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Set
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import parse_wheel_filename
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+LOCK = REPOSITORY / "edge" / "requirements.txt"
+TOOLS = REPOSITORY / "systemd" / "release" / "requirements.txt"
+"""The lock of the tools; its pip travels along, since a Lite system may have none."""
+
+ONLY_BUILDING = {"setuptools"}
+GLIBC = range(17, 37)
+"""Minor versions of glibc 2 whose wheels are taken. Source: Bookworm has 2.36, Trixie a later one."""
+
+
+def main() -> None:
+    """Fetch and list, as the command line says."""
+    parser = argparse.ArgumentParser(description="Fetch the locked wheels of a machine.")
+    parser.add_argument("--machine", choices=["aarch64", "x86_64"], required=True)
+    parser.add_argument("--python", metavar="3.N", action="append", required=True, help="may be given more than once")
+    parser.add_argument("--out", metavar="FOLDER", type=Path, required=True)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    for python in options.python:
+        wanted = options.out / f"requirements-{python}.txt"
+        # pip would look at markers with its own Python; that was done here.
+        wanted.write_text(re.sub(r" ; [^\\\n]*", " ", "".join(lines_for(options.machine, python))))
+        if download(wanted, options.machine, python, options.out) != 0:
+            sys.exit(
+                f"expected a wheel of each package for Python {python} on {options.machine}, found what pip says above"
+            )
+        wanted.unlink()
+    (options.out / "shipped.txt").write_text(shipped(options.out))
+
+
+def entries(lock: Path) -> Iterator[tuple[Requirement, str]]:
+    """Each requirement of a lock, and its text with the hashes."""
+    for text in re.findall(r"^[^\s#].*\n(?:[ ].*\n)*", lock.read_text(), flags=re.MULTILINE):
+        yield Requirement(text.partition("--hash")[0].replace("\\", "").strip()), text
+
+
+def lines_for(machine: str, python: str) -> list[str]:
+    """Return the lock's lines for a machine with that Python, and pip's; less what only building needs."""
+    environment: dict[str, str | Set[str]] = {
+        "python_version": python,
+        "python_full_version": f"{python}.0",
+        "implementation_version": f"{python}.0",
+        "platform_machine": machine,
+        "platform_system": "Linux",
+        "sys_platform": "linux",
+        "os_name": "posix",
+    }
+    locked = [
+        text
+        for requirement, text in entries(LOCK)
+        if requirement.name not in ONLY_BUILDING
+        and (requirement.marker is None or requirement.marker.evaluate(environment))
+    ]
+    return locked + [text for requirement, text in entries(TOOLS) if requirement.name == "pip"]
+
+
+def download(wanted: Path, machine: str, python: str, out: Path) -> int:
+    """Have pip fetch the wheels; returns its exit code."""
+    platforms = [f"--platform=manylinux_2_{minor}_{machine}" for minor in GLIBC]
+    fetched = subprocess.run(  # noqa: S603  # our own pip
+        [
+            *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"),
+            *("--only-binary=:all:", "--require-hashes", "--implementation=cp", f"--python-version={python}"),
+            *(*platforms, f"--platform=manylinux2014_{machine}", f"--dest={out}", f"--requirement={wanted}"),
+        ],
+        check=False,
+    )
+    return fetched.returncode
+
+
+def shipped(folder: Path) -> str:
+    """Name every wheel in a folder with its hash; one package may have a wheel for each Python."""
+    hashes: dict[str, list[str]] = {}
+    for wheel in sorted(folder.glob("*.whl")):
+        name, version, _, _ = parse_wheel_filename(wheel.name)
+        digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        hashes.setdefault(f"{name}=={version}", []).append(f" --hash=sha256:{digest}")
+    return "".join(f"{package}{''.join(digests)}\n" for package, digests in hashes.items())
+
+
+if __name__ == "__main__":
+    main()
