@@ -11,13 +11,13 @@ from typing import get_args
 
 import msgspec
 
-from convert.quiet import quiet
 from edge.errors import ConfigError, ModelError
 from edge.manifest import Precision
 from train.checkpoint import find_checkpoint
 from train.classes import parse_classes
 from train.command import run_command
 from train.options import option_error
+from train.quiet import quiet
 
 SHIPPED = Path("models")
 """Where the checkpoints of what ships stand, and where models are published."""

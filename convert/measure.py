@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from convert.delegates import count_delegated
 from convert.prepare import Truth
-from convert.quiet import quiet
 from convert.tensors import Ends
 from convert.verify import Comparison, check_interpreters, check_loss, compare
 from edge.manifest import Checks, Manifest
@@ -17,6 +16,7 @@ from edge.vision.classify import EmotionClassifier, input_table
 from edge.vision.crop import resize_face
 from train.faces import Split
 from train.predict import predict
+from train.quiet import quiet
 
 log = logging.getLogger(__name__)
 

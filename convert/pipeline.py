@@ -16,7 +16,6 @@ from convert.prepare import Prepared, Truth, calibrate_anew, take_kept
 from convert.previous import model_path, read_previous, with_kept_facts
 from convert.publish import check_target, publish
 from convert.quantize import quantize
-from convert.quiet import quiet
 from convert.ranges import ranges_bytes, ranges_path
 from convert.settings import Settings
 from convert.table import Result
@@ -26,6 +25,7 @@ from edge.manifest import Framing, Latency, Manifest, Precision, manifest_bytes,
 from train.checkpoint import Checkpoint, find_checkpoint, open_checkpoint
 from train.dataset import read_dataset
 from train.faces import FaceData
+from train.quiet import quiet
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +100,6 @@ def _read_as_trained(paths: Sequence[Path], checkpoint: Checkpoint, known: Manif
         paths,
         labels=checkpoint.labels,
         merges=run.get("merges", {}),
-        seed=run.get("seed", 0),
         pooled=run.get("pooled", False),
     )
 

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from convert.calibrate import CalibrationFaces, draw_calibration
 from convert.equalise import equalise
 from convert.export import FloatModel, export
-from convert.quiet import quiet
 from convert.ranges import CalibrationRanges, measure_ranges, ranges_path, read_ranges
 from convert.settings import Settings
 from convert.temperature import at_temperature, divide_logits, fit_temperature
 from train.checkpoint import Checkpoint
 from train.faces import FaceData, Split, unseen
 from train.predict import predict
+from train.quiet import quiet
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from typing import Any, Literal
 import numpy as np
 
 from convert.activations import Activation, list_activations
-from convert.quiet import quiet
 from edge.errors import ConfigError, ModelError
+from train.quiet import quiet
 
 Recipe = list[dict[str, Any]]
 """The quantizer's settings; a later line overrules an earlier one."""

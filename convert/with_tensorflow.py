@@ -11,8 +11,8 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 from convert.activations import list_activations
-from convert.quiet import quiet
 from edge.errors import ConfigError, ModelError
+from train.quiet import quiet
 
 if TYPE_CHECKING:
     import keras

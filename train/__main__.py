@@ -2,7 +2,6 @@
 
 import argparse
 import logging
-import os
 import shlex
 import signal
 import sys
@@ -19,6 +18,7 @@ from train.classes import parse_classes, parse_merges
 from train.command import run_command
 from train.models import model_names
 from train.options import add_options, given_options, option_error
+from train.quiet import quiet
 from train.settings import RunSettings, check_settings
 from train.state import BEST, RunState, read_state
 
@@ -140,14 +140,15 @@ def train(options: argparse.Namespace) -> None:
     settings = state.settings
     from train.balance import balance_lines  # noqa: PLC0415  # as below
     from train.dataset import read_dataset  # noqa: PLC0415  # as below
-    from train.fit import fit  # noqa: PLC0415  # Keras takes seconds: a wrong option is answered before
+
+    with quiet():
+        from train.fit import fit  # noqa: PLC0415  # Keras takes seconds: a wrong option is answered before
 
     data = read_dataset(
         options.data,
         labels=settings.labels,
         merges=settings.merges,
         votes_share=settings.votes_share,
-        seed=settings.seed,
         pooled=settings.pooled,
     )
     for line in balance_lines(data):
@@ -172,7 +173,6 @@ def go_on(options: argparse.Namespace, folder: Path) -> str:
 def main() -> int:
     """Run the command; returns the exit code (see `edge.errors`)."""
     options = parse_arguments()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's remarks on itself would tear the bar apart
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's stop is a Ctrl-C
     return run_command("train", partial(train, options), stopped="stopped before training began", debug=options.debug)

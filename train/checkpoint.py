@@ -13,6 +13,7 @@ import numpy as np
 from edge.errors import ConfigError, ModelError
 from edge.labels import CLASS_SETS, check_labels
 from edge.manifest import InputSpec
+from train.quiet import quiet
 from train.state import BEST, RUN, RunState, read_state
 
 if TYPE_CHECKING:
@@ -108,7 +109,8 @@ def load_checkpoint(path: Path, *, classes: int | None = None, with_optimizer: b
     """
     _check_file(path)
     try:
-        import keras  # noqa: PLC0415  # takes seconds: a wrong path or option is answered before
+        with quiet():
+            import keras  # noqa: PLC0415  # takes seconds: a wrong path or option is answered before
     except ModuleNotFoundError as error:
         raise ConfigError(f"Keras cannot be imported ({error}): pip install 'edge-emotion[train]'") from error
     try:

@@ -27,7 +27,6 @@ def read_dataset(
     labels: Sequence[str] = EMOTIONS,
     merges: Mapping[str, str] = NO_MERGES,
     votes_share: float = 0.0,
-    seed: int = 0,
     pooled: bool = False,
     cache: bool = True,
 ) -> FaceData:
@@ -35,8 +34,9 @@ def read_dataset(
 
     A set is a table of FER2013 (`fer2013.csv`, Kaggle's `icml_face_data.csv` or `train.csv`; plain, .xz or .zip), a
     folder or archive that holds one, or a tree of pictures: `train/<emotion>/*`, `test/<emotion>/*` and, where there
-    is one, `validation/<emotion>/*`; or `<emotion>/*` alone. A split that a set has not is drawn, each class alike: a
-    fifth of the set for test, then a tenth of what is left to train on for validation.
+    is one, `validation/<emotion>/*`; or `<emotion>/*` alone. A split that a set has not is drawn, each emotion alike: a
+    fifth of the set for test, then a tenth of what is left to train on for validation. A face is always drawn for the
+    same split, whatever the classes.
 
     Args:
         paths: where the sets stand.
@@ -44,10 +44,9 @@ def read_dataset(
         merges: emotion that is left out to the class that its faces count for; other left-out faces are dropped.
         votes_share: 0.0 ... 1.0, how much of a *training* target is the share of FER+ votes (`fer2013new.csv` beside
             the table) rather than the label. Validation and test, and sets without votes, keep the labels.
-        seed: draws the splits.
         pooled: draw the splits of every set anew, whatever its own are. FER2013's 30,219 faces of five classes
-            become 24,176 to train and validate on and 6,043 for test. Figures are then not comparable with those on
-            the official splits.
+            become 24,175 to train and validate on and 6,044 for test (24,176 and 6,043 in the official splits).
+            Figures are then not comparable with those on the official splits.
         cache: keep decoded faces for the next start (see `train.cache`).
 
     Raises:
@@ -61,7 +60,7 @@ def read_dataset(
             f"{sources[0].name}: expected FER+ votes ({VOTES}) beside a table of FER2013, found none: put them there, "
             "or leave the votes out"
         )
-    parts = [_split(source, matrix, votes_share=votes_share, seed=seed, pooled=pooled) for source in sources]
+    parts = [_split(source, matrix, votes_share=votes_share, pooled=pooled) for source in sources]
     training, validation, test = (_join(split) for split in zip(*parts, strict=True))
     names = {source.split_names for source in sources}
     data = FaceData(
@@ -86,15 +85,15 @@ def _different(paths: Path | Sequence[Path]) -> list[Path]:
     return several
 
 
-def _split(source: Source, matrix: NDArray[np.float32], *, votes_share: float, seed: int, pooled: bool) -> Splits:
+def _split(source: Source, matrix: NDArray[np.float32], *, votes_share: float, pooled: bool) -> Splits:
     """Return the faces of the classes in `matrix` in their three splits."""
     faces = source.faces
     targets = matrix[faces.codes]
     kept = targets.any(axis=1)
     softened = targets if source.votes is None else mix(targets, source.votes @ matrix, votes_share)
     present = frozenset({TRAINING}) if pooled else frozenset(np.unique(faces.splits).tolist())
-    splits = np.full_like(faces.splits, TRAINING) if pooled else faces.splits.copy()
-    splits[kept] = draw_missing(targets[kept].argmax(axis=1), splits[kept], seed=seed, present=present)
+    splits = np.full_like(faces.splits, TRAINING) if pooled else faces.splits
+    splits = draw_missing(faces.codes, splits, present=present)
 
     def part(split: int, answers: NDArray[np.float32]) -> FaceSet:
         rows = kept & (splits == split)

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import ConfigError
+from edge.manifest import read_model
 from edge.vision.classify import EmotionClassifier
 from train.checkpoint import Checkpoint
 from train.classes import parse_classes, parse_merges
@@ -54,7 +56,6 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--merge", nargs="+", metavar="EMOTION=CLASS", help="a left-out emotion counts as a class; else it is dropped"
     )
-    parser.add_argument("--seed", type=int, help="of the run, for sets without splits (default: the run's, else 0)")
     parser.add_argument("--pooled", action="store_true", help="draw the splits anew, as a run with --pooled did")
     parser.add_argument(
         "--fer-plus", action="store_true", help="also measure against the majority of fer2013new.csv beside the table"
@@ -131,18 +132,20 @@ def _open(path: Path, options: argparse.Namespace) -> Checkpoint | EmotionClassi
 
 def _read(options: argparse.Namespace, model: Checkpoint | EmotionClassifier, labels: Sequence[str]) -> FaceData:
     """Read the data as the run did, where it is known: splits drawn otherwise would measure on what was trained on."""
-    run = model.state.settings if isinstance(model, Checkpoint) and model.state else None
+    run = _run_settings(model, options.model)
     if options.merge is not None:
         merges = parse_merges(options.merge, labels)
     else:
-        merges = run.merges if run and run.labels == tuple(labels) else {}
-    return read_dataset(
-        options.data,
-        labels=labels,
-        merges=merges,
-        seed=options.seed if options.seed is not None else run.seed if run else 0,
-        pooled=options.pooled or (run is not None and run.pooled),
-    )
+        merges = run.get("merges", {}) if tuple(labels) == model.labels else {}
+    pooled = options.pooled or run.get("pooled", False)
+    return read_dataset(options.data, labels=labels, merges=merges, pooled=pooled)
+
+
+def _run_settings(model: Checkpoint | EmotionClassifier, path: Path) -> dict[str, Any]:
+    """Return the settings of the run that the model comes from; none where it does not say."""
+    if isinstance(model, Checkpoint):
+        return msgspec.to_builtins(model.state.settings) if model.state else {}
+    return read_model(path)[1].training_run or {}
 
 
 def _answers(

@@ -400,7 +400,7 @@ def test_a_run_whose_labels_do_not_fit_its_net_is_refused(trained, tmp_path, cap
 
 @pytest.mark.parametrize("in_the_manifest", [False, True])
 def test_data_are_read_as_the_run_read_them(trained, shipped, monkeypatch, in_the_manifest):
-    """Splits drawn with another seed would verify on training faces: the run's settings count, beside it or kept."""
+    """Splits drawn otherwise would verify on training faces: the run's settings count, beside it or kept."""
     asked = []
 
     def read(_paths, **options):
@@ -409,14 +409,14 @@ def test_data_are_read_as_the_run_read_them(trained, shipped, monkeypatch, in_th
 
     monkeypatch.setattr(pipeline, "read_dataset", read)
     run = msgspec.json.decode((trained.run / RUN).read_bytes())
-    run["settings"] |= {"seed": 7, "pooled": True}
+    run["settings"] |= {"merges": {"disgust": "angry"}, "pooled": True}
     if in_the_manifest:
         manifest = msgspec.structs.replace(read_model(shipped / "net.tflite")[1], training_run=run["settings"])
         (shipped / "net.json").write_bytes(manifest_bytes(manifest))
     else:
         (shipped / RUN).write_bytes(msgspec.json.encode(run))
     assert call(shipped / "net.keras", trained.table, shipped) == 130
-    assert [(options["seed"], options["pooled"]) for options in asked] == [(7, True)]
+    assert [(options["merges"], options["pooled"]) for options in asked] == [({"disgust": "angry"}, True)]
 
 
 def test_data_without_a_class_is_refused(trained, published, write_without, capsys):

@@ -1,6 +1,5 @@
 """The command: one report for any model, on the screen, as a page and as JSON."""
 
-import cv2
 import keras
 import msgspec
 import numpy as np
@@ -8,12 +7,9 @@ import pytest
 from keras import layers
 
 from edge.labels import EMOTIONS
+from edge.manifest import model_bytes, read_model
 from edge.run import SHIPPED_MODEL
-from train.checkpoint import open_checkpoint
-from train.dataset import read_dataset
 from train.evaluate import main, parse_arguments, report_folder
-from train.evaluation import evaluate
-from train.predict import predict
 from train.report import Report
 from train.state import BEST, RunSettings, RunState, write_state
 
@@ -116,30 +112,6 @@ def test_left_out_emotions_can_count_as_a_class(here):
     assert read(here / "out").evaluation.official.faces == 4
 
 
-def test_splits_are_drawn_as_the_run_drew_them(here):
-    """Of a set without splits, another seed would hold out other faces: some that the run was trained on."""
-    rng = np.random.default_rng(0)
-    for emotion in ("happy", "sad"):
-        for number in range(10):
-            path = here / "tree" / emotion / f"{number}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(path), rng.integers(0, 256, (48, 48)).astype(np.uint8))
-    run = here / "run"
-    run.mkdir()
-    net(classes=2).save(run / BEST)
-    write_state(run, RunState(settings=RunSettings(labels=("happy", "sad"), data="x", seed=7)))
-    model = open_checkpoint(run)
-
-    def figures(seed):
-        data = read_dataset(here / "tree", labels=("happy", "sad"), seed=seed)
-        return evaluate(predict(model, data.validation.pixels), data, split="validation")
-
-    assert main(["run", "--data", "tree", "--report", "out"]) == 0
-    assert read(here / "out").evaluation == figures(7)
-    assert main(["run", "--data", "tree", "--report", "out", "--seed", "0"]) == 0
-    assert read(here / "out").evaluation == figures(0) != figures(7)
-
-
 def test_a_run_is_measured_on_data_put_together_as_it_was_for_training(here):
     """Its merges and its own splits hold, unless other classes are asked for."""
     run = here / "run"
@@ -150,6 +122,16 @@ def test_a_run_is_measured_on_data_put_together_as_it_was_for_training(here):
     assert main(["run", "--data", "fer2013.csv", "--report", "out"]) == 0
     assert read(here / "out").evaluation.dataset == "FER2013 (pooled, disgust as angry)"
     assert main(["run", "--data", "fer2013.csv", "--report", "out", "--classes", "angry,happy"]) == 0
+    assert read(here / "out").evaluation.dataset == "FER2013 (pooled)"
+
+
+def test_a_converted_model_is_measured_on_its_runs_splits_too(here):
+    """Its manifest keeps how the run put its data together: pooled splits hold out other faces than the official."""
+    content, manifest = read_model(SHIPPED_MODEL)
+    model = here / "mine.tflite"
+    manifest = msgspec.structs.replace(manifest, training_run={"pooled": True, "merges": {}})
+    model.write_bytes(model_bytes(content, manifest))
+    assert main([str(model), "--data", "fer2013.csv", "--report", "out"]) == 0
     assert read(here / "out").evaluation.dataset == "FER2013 (pooled)"
 
 

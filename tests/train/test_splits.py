@@ -28,16 +28,16 @@ def test_only_missing_splits_are_drawn():
     """Faces of a split that the set has stay there, and validation is drawn from what is left to train on."""
     codes = np.tile([0, 1], 50)
     splits = np.array([TRAINING] * 80 + [TEST] * 20)
-    drawn = draw_missing(codes, splits, seed=0, present=frozenset({TRAINING, TEST}))
+    drawn = draw_missing(codes, splits, present=frozenset({TRAINING, TEST}))
     assert np.array_equal(drawn == TEST, splits == TEST)
     assert np.bincount(drawn).tolist() == [72, 8, 20]
-    everything = draw_missing(codes, np.zeros(100, dtype=np.int64), seed=0, present=frozenset({TRAINING}))
+    everything = draw_missing(codes, np.zeros(100, dtype=np.int64), present=frozenset({TRAINING}))
     assert np.bincount(everything).tolist() == [72, 8, 20]
-    complete = draw_missing(codes, splits, seed=0, present=frozenset({TRAINING, VALIDATION, TEST}))
+    complete = draw_missing(codes, splits, present=frozenset({TRAINING, VALIDATION, TEST}))
     assert np.array_equal(complete, splits)
 
 
 def test_no_faces_are_no_error():
     """A joined set may have none of the classes."""
     none = np.empty(0, dtype=np.int64)
-    assert len(draw_missing(none, none, seed=0, present=frozenset({TRAINING}))) == 0
+    assert len(draw_missing(none, none, present=frozenset({TRAINING}))) == 0
