@@ -25,6 +25,7 @@ from edge.manifest import Framing, Latency, Manifest, Precision, manifest_bytes,
 from train.checkpoint import Checkpoint, find_checkpoint, open_checkpoint
 from train.dataset import read_dataset
 from train.faces import FaceData
+from train.interrupt import check_interrupt
 from train.quiet import quiet
 
 log = logging.getLogger(__name__)
@@ -148,7 +149,7 @@ def _rebuild(candidates: Sequence[Candidate]) -> list[Result]:
         results.append(Result(candidate.path, manifest, "unchanged" if is_there else "restored"))
         files |= {} if is_there else new
     if files:
-        publish(files)
+        _publish(files)
     return results
 
 
@@ -169,8 +170,14 @@ def _verify(candidates: Sequence[Candidate], prepared: Prepared, truth: Truth, s
         files |= _model_files(candidate, manifest)
         files |= card_files(candidate.path, manifest, figures.comparisons[0].converted, truth.data, settings.max_loss)
         results.append(Result(candidate.path, manifest, "unchanged" if candidate.is_the_same else "new"))
-    publish(files)
+    _publish(files)
     return results
+
+
+def _publish(files: Mapping[Path, bytes]) -> None:
+    """Publish, unless the user has stopped the conversion and nobody noticed."""
+    check_interrupt()
+    publish(files)
 
 
 def _tell_layers(candidates: Sequence[Candidate], prepared: Prepared, truth: Truth) -> None:

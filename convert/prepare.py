@@ -14,6 +14,7 @@ from convert.settings import Settings
 from convert.temperature import at_temperature, divide_logits, fit_temperature
 from train.checkpoint import Checkpoint
 from train.faces import FaceData, Split, unseen
+from train.interrupt import check_interrupt
 from train.predict import predict
 from train.quiet import quiet
 
@@ -55,6 +56,7 @@ def calibrate_anew(checkpoint: Checkpoint, data: FaceData, settings: Settings) -
     answers = {split: at_temperature(probabilities, temperature) for split, probabilities in answers.items()}
     float_model = export(equalise(checkpoint.model) if settings.equalise else checkpoint.model)
     calibration = draw_calibration(data, faces=settings.calibration_faces, seed=settings.seed, entry=checkpoint.input)
+    check_interrupt()
     ranges = measure_ranges(float_model, calibration, temperature=temperature, equalised=settings.equalise)
     return Prepared(checkpoint, float_model, ranges), Truth(data, calibration, answers)
 

@@ -3,7 +3,6 @@
 import argparse
 import logging
 import shlex
-import signal
 import sys
 from functools import partial
 from pathlib import Path
@@ -174,7 +173,6 @@ def main() -> int:
     """Run the command; returns the exit code (see `edge.errors`)."""
     options = parse_arguments()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's stop is a Ctrl-C
     return run_command("train", partial(train, options), stopped="stopped before training began", debug=options.debug)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from edge.errors import ModelError
 from train.batches import Batches
 from train.history import write_table
+from train.interrupt import check_interrupt
 from train.replace import replace_file
 from train.schedule import epochs_without_gain
 from train.state import BEST, LAST, RunState, write_state
@@ -38,6 +39,18 @@ class EpochSeeds(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships
         for variable in self._net.variables:
             if variable.name == "seed_generator_state":
                 variable.assign(rng.integers(0, 2**31, size=variable.shape).astype(variable.dtype))
+
+
+class Interrupts(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
+    """Ends the run after a Ctrl-C that was lost while a graph was made."""
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002  # Keras' signature
+        """Stop here.
+
+        Raises:
+            KeyboardInterrupt: the user wanted it.
+        """
+        check_interrupt()
 
 
 class FiniteLoss(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types

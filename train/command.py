@@ -4,13 +4,14 @@ import sys
 from collections.abc import Callable
 
 from edge.errors import EdgeError
+from train.interrupt import kept_interrupts, was_interrupted
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it: unlike the runtime's, the work of these commands is not done then."""
 
 
 def run_command(name: str, body: Callable[[], None], *, stopped: str, debug: bool) -> int:
-    """Run `body`; return 0, the error's exit code (see `edge.errors`), or 130 after Ctrl-C.
+    """Run `body`; return 0, the error's exit code (see `edge.errors`), or 130 after Ctrl-C or SIGTERM.
 
     Args:
         name: stands before the line that tells of a failure.
@@ -19,13 +20,19 @@ def run_command(name: str, body: Callable[[], None], *, stopped: str, debug: boo
         debug: raise the error again, so that its traceback shows.
     """
     try:
-        body()
-    except EdgeError as error:
-        if debug:
-            raise
-        print(f"{name}: {error}", file=sys.stderr)  # noqa: T201  # the command's answer
-        return error.exit_code
+        with kept_interrupts():
+            body()
     except KeyboardInterrupt as stop:
-        print(f"{name}: {str(stop) or stopped}", file=sys.stderr)  # noqa: T201  # the command's answer
-        return INTERRUPTED
+        return _say(name, str(stop) or stopped, INTERRUPTED)
+    except Exception as error:
+        if was_interrupted():  # C++ code may make another error of it
+            return _say(name, stopped, INTERRUPTED)
+        if debug or not isinstance(error, EdgeError):
+            raise
+        return _say(name, str(error), error.exit_code)
     return 0
+
+
+def _say(name: str, line: str, code: int) -> int:
+    print(f"{name}: {line}", file=sys.stderr)  # noqa: T201  # the command's answer
+    return code

@@ -9,7 +9,7 @@ import numpy as np
 from edge.errors import ConfigError, MediaError, ModelError
 from edge.vision.crop import to_unit
 from train.batches import Batches
-from train.callbacks import Checkpoints, EarlyStop, EpochSeeds, FiniteLoss, stopped_early
+from train.callbacks import Checkpoints, EarlyStop, EpochSeeds, FiniteLoss, Interrupts, stopped_early
 from train.checkpoint import load_checkpoint
 from train.devices import on_devices
 from train.distil import with_teachers
@@ -124,6 +124,7 @@ def _fit_phase(
             callbacks=[
                 *_library_callbacks(phase, state),
                 EpochSeeds(net, batches, seed=settings.seed),
+                Interrupts(),
                 FiniteLoss(batches),
                 Checkpoints(folder, state, net=net, twin=twin),
                 EarlyStop(state),

@@ -1,5 +1,6 @@
 """The whole conversion by its command line: what is published, and that nothing is lost when it is refused."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -12,7 +13,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from convert import measure, pipeline
+from convert import measure, pipeline, prepare
 from convert.__main__ import main
 from convert.ranges import ranges_path
 from convert.temperature import at_temperature
@@ -313,6 +314,22 @@ def test_ctrl_c_at_a_step_leaves_the_old_model(trained, published, monkeypatch, 
     monkeypatch.setattr(pipeline, step, stop)
     assert call(trained.run, trained.table, published) == 130
     assert "what was published before stands as it was" in capsys.readouterr().err
+    assert contents(published) == OLD
+
+
+@pytest.mark.parametrize("step", ["export", "_measure_latency"])
+def test_a_ctrl_c_that_a_library_swallows_leaves_the_old_model(trained, published, monkeypatch, step):
+    """It is kept, and nothing is published after it, whichever step it was lost in."""
+    place = prepare if step == "export" else pipeline
+    real = getattr(place, step)
+
+    def swallow(*arguments, **options):
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(place, step, swallow)
+    assert call(trained.run, trained.table, published) == 130
     assert contents(published) == OLD
 
 

@@ -16,14 +16,12 @@ pytestmark = pytest.mark.usefixtures("tiny_build")
 @pytest.fixture
 def call(monkeypatch):
     """Run the command line with these arguments; returns the exit code."""
-    before = signal.getsignal(signal.SIGTERM)
 
     def run(*arguments):
         monkeypatch.setattr("sys.argv", ["train", *map(str, arguments)])
         return main()
 
-    yield run
-    signal.signal(signal.SIGTERM, before)
+    return run
 
 
 def test_the_command_trains_refuses_to_overwrite_and_resumes(rows, write_table, tmp_path, call, capsys):
