@@ -7,6 +7,7 @@ import msgspec
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from edge.errors import ServiceError
 from edge.status import Status, ask_status
@@ -60,7 +61,7 @@ def describe(status: Status) -> Table:
     colour = "green" if status.is_well else "red"
     table.add_row("state", f"[{colour}]{status.state}[/]")
     for name, value in _rows(status):
-        table.add_row(name, value)
+        table.add_row(name, Text(value))  # not markup: it may hold any message
     return table
 
 

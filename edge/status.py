@@ -72,11 +72,9 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
             return f"camera lost{retry} ({self.reopens} re-opens): {self.camera_error}"
         if self.state != "running":
             return self.state
-        if not self.fps:
-            return "running"
         faces = "1 face" if self.faces == 1 else f"{self.faces} faces"
-        log = f", the log cannot be written: {self.log_error}" if self.log_error else ""
-        return f"{self.fps:.1f} frames/s, {faces}{log}"
+        rate = f"{self.fps:.1f} frames/s, {faces}" if self.fps else "running"
+        return rate + (f", the log cannot be written: {self.log_error}" if self.log_error else "")
 
 
 def ask_status(path: Path = STATUS_SOCKET) -> Status:

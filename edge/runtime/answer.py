@@ -45,11 +45,10 @@ class Answerer:
             try:
                 caller, _ = self._socket.accept()
             except OSError as error:
-                log.warning("the status can no longer be asked for: %s", error)
+                if not self._closing:
+                    log.warning("the status can no longer be asked for: %s", error)
                 return
             with caller:
-                if self._closing:
-                    return
                 self._tell(caller)
 
     def _tell(self, caller: socket.socket) -> None:
@@ -66,10 +65,7 @@ class Answerer:
         if self._closing:
             return
         self._closing = True
-        # accept() does not notice that its socket is closed elsewhere: a last caller wakes it.
-        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
-            caller.settimeout(SEND_TIMEOUT_S)
-            caller.connect(str(self._path))
+        self._socket.shutdown(socket.SHUT_RDWR)  # wakes accept(), which a mere close() would not
         self._thread.join(SEND_TIMEOUT_S)
         self._socket.close()
         with suppress(OSError):

@@ -31,12 +31,13 @@ class JournalHandler(logging.Handler):
     """A record becomes an entry; `extra={"fields": {...}}` of a log call adds fields, each as EDGE_NAME.
 
     stream: takes the line, with its level as `<N>` before it, where the journal's socket takes nothing.
+    path: of that socket, where it is not systemd's own.
     """
 
-    def __init__(self, stream: TextIO, path: str = JOURNAL_SOCKET) -> None:
+    def __init__(self, stream: TextIO, path: str = "") -> None:
         super().__init__()
         self._stream = stream
-        self._path = path
+        self._path = path or JOURNAL_SOCKET
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
 
     def emit(self, record: logging.LogRecord) -> None:

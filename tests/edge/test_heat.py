@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.board import Board
+from edge.board import Board, name_flags
 from edge.heat import MOST_STRAIN, STEP_S, HeatGuard
 
 
@@ -122,3 +122,47 @@ def test_without_a_temperature_the_firmwares_word_is_enough_to_speed_up_again(tm
     (tmp_path / "sys/class/thermal/thermal_zone0/temp").write_text("busy")
     guard.update(STEP_S + 1)
     assert guard.strain == 0
+
+
+@pytest.mark.parametrize("place", ["soc/soc:firmware", "axi/axi:firmware", "soc@107c000000/soc@107c000000:firmware"])
+def test_the_firmware_is_found_wherever_the_board_has_it(tmp_path, place):
+    """Its place in /sys differs from board to board."""
+    folder = tmp_path / "sys/devices/platform" / place
+    folder.mkdir(parents=True)
+    (folder / "get_throttled").write_text("5\n")
+    assert Board(tmp_path).throttle_flags() == 5
+
+
+def test_the_kernels_voltage_sensor_is_better_than_nothing(tmp_path):
+    """Where neither /sys nor `vcgencmd` has the firmware's flags; another chip's alarm is not taken for it."""
+    for number, (name, alarm) in enumerate([("cpu_thermal", "1"), ("rpi_volt", "0")]):
+        folder = tmp_path / f"sys/class/hwmon/hwmon{number}"
+        folder.mkdir(parents=True)
+        (folder / "name").write_text(f"{name}\n")
+        (folder / "in0_lcrit_alarm").write_text(f"{alarm}\n")
+    assert Board(tmp_path).throttle_flags() == 0
+    (folder / "in0_lcrit_alarm").write_text("1\n")
+    assert Board(tmp_path).is_under_voltage()
+    assert not Board(tmp_path).is_slowed()
+
+
+@pytest.mark.parametrize(
+    ("flags", "names"),
+    [
+        (0, []),
+        (0x1, ["under-voltage"]),
+        (0x50005, ["under-voltage", "throttled"]),
+        (0x50004, ["throttled", "under-voltage since boot"]),
+        (0xE0000, ["frequency capped since boot", "throttled since boot", "soft temperature limit since boot"]),
+    ],
+)
+def test_flags_in_words(flags, names):
+    """What is comes first; what still is, is not told as past as well."""
+    assert name_flags(flags) == names
+
+
+def test_a_board_is_described_by_what_it_tells(tmp_path, sensors):
+    """For a log: nothing of what it does not have."""
+    assert Board(tmp_path / "nothing").describe() == {}
+    sensors.set(61.5, throttled="4")
+    assert Board(tmp_path).describe() == {"temperature_c": 61.5, "throttled": ["throttled"]}

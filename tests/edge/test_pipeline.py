@@ -14,6 +14,7 @@ from edge.records import Frame
 from edge.run import build_steps
 from edge.scenes.catalogue import make_scene
 from edge.settings import ModelSettings, ScheduleSettings, Settings, SourceSettings, TrackSettings
+from edge.sources.reopen import ReopeningSource
 from edge.sources.scene import SceneSource
 from edge.sources.video import VideoSource
 from edge.vision.follow import FaceFollower, Followed
@@ -197,6 +198,65 @@ def test_a_silent_camera_is_noticed(steps):
     with pytest.raises(CameraError, match=r"scene:one: expected a frame, found none"):
         pipeline(source, steps, Collect(), stall_timeout_s=0.2).run()
     assert nothing_left()
+
+
+def test_a_lost_camera_may_be_silent_until_it_is_tried_again(steps):
+    """While the source waits on purpose silence is no error; when the try is over and nothing came, it is."""
+    opened = threading.Event()
+
+    def open_camera():
+        opened.set()
+        return scene_source(live=True, hang_at=0)
+
+    source = ReopeningSource(open_camera, name="camera", patience_s=0.6)
+    started_s = time.monotonic()
+    with pytest.raises(CameraError, match="expected a frame, found none"):
+        pipeline(source, steps, Collect(), stall_timeout_s=0.2).run()
+    assert time.monotonic() - started_s >= 0.8
+    assert opened.is_set()
+    assert nothing_left()
+
+
+def test_somebody_may_watch_a_run(steps):
+    """From the main thread, as long as all is well; and he hears of the stop before the threads end."""
+    source, sink, heard = scene_source(live=True), Collect(), []
+
+    class Watch:
+        def check(self):
+            heard.append("check")
+            run.ask_stop()
+
+        def stopping(self):
+            heard.append("stopping")
+            assert sink.closed == 0
+
+    watch = Watch()
+    run = Pipeline(source, steps, [sink], Meters(), Settings(), watch=watch)
+    run.run()
+    assert heard == ["check", "stopping"]
+
+
+def test_what_a_slow_sink_misses_is_counted(steps, monkeypatch):
+    """Its place holds so many; what came before is not delivered, and not forgotten either."""
+    monkeypatch.setattr("edge.pipeline.SINK_CAPACITY", 1)
+    meters, go_on = Meters(), threading.Event()
+
+    class Slow(Collect):
+        def write(self, observation):
+            assert go_on.wait(10)
+            super().write(observation)
+
+    sink = Slow()
+    run = pipeline(scene_source(live=True), steps, sink, meters=meters)
+    runner = threading.Thread(target=run.run)
+    runner.start()
+    wait_for(lambda: meters.latency.count >= 5)
+    go_on.set()
+    run.ask_stop()
+    runner.join(5)
+    assert meters.undelivered() >= 2
+    assert meters.undelivered() + len(sink.observations) == meters.latency.count
+    assert meters.faces == len(sink.observations[-1].readings)
 
 
 def test_an_empty_room_is_read_slowly_and_motion_wakes_it(steps):

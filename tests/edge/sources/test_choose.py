@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from fake_picamera2 import FakeRig
 
-from edge.errors import CameraError, ConfigError, MediaError
+from edge.errors import CameraAbsentError, CameraError, ConfigError, MediaError
 from edge.settings import SourceSettings
 from edge.sources import choose
 from edge.sources.choose import DEMO_CLIP, open_source
 from edge.sources.picamera import PiCameraSource
 from edge.sources.pictures import PictureSource
+from edge.sources.reopen import ReopeningSource
 from edge.sources.scene import SceneSource
 from edge.sources.video import VideoSource
 
@@ -105,3 +106,50 @@ def test_a_path_that_does_not_exist_says_what_was_expected():
     """A misspelt setting is answered with all that may stand there."""
     with pytest.raises(MediaError, match="expected auto, camera, picamera, /dev/videoN, scene:NAME, or the path"):
         open_source(SourceSettings(use="nowhere.mp4"))
+
+
+@pytest.mark.usefixtures("no_cameras")
+@pytest.mark.parametrize("use", ["auto", "camera", "picamera", "/dev/video99"])
+def test_with_reopen_a_camera_may_be_absent_and_no_clip_takes_its_place(use):
+    """Whichever is asked for: it is waited for, by its name, as long as the settings say."""
+    source = open_source(SourceSettings(use=use, reopen=True, stall_timeout_s=7.0))
+    assert isinstance(source, ReopeningSource)
+    assert source.name == use
+    with pytest.raises(CameraError):
+        source._open_camera()
+    assert source._patience_s == 7.0
+
+
+@pytest.mark.usefixtures("no_cameras")
+@pytest.mark.parametrize("use", ["auto", "camera", "/dev/video99"])
+def test_a_camera_that_is_not_there_is_told_from_one_that_fails(use):
+    """The one can be waited for without end, the other wears a driver out."""
+    with pytest.raises(CameraAbsentError):
+        open_source(SourceSettings(use=use, reopen=True))._open_camera()
+
+
+def test_a_ribbon_camera_that_is_not_there_is_told_from_one_that_fails(monkeypatch):
+    """picamera2 is installed, and lists none."""
+    rig = FakeRig()
+    rig.cameras = []
+    for name, module in rig.modules().items():
+        monkeypatch.setitem(sys.modules, name, module)
+    with pytest.raises(CameraAbsentError):
+        open_source(SourceSettings(use="picamera"))
+
+
+def test_with_reopen_the_camera_is_the_one_without(monkeypatch):
+    """Size and colour included."""
+    for name, module in FakeRig().modules().items():
+        monkeypatch.setitem(sys.modules, name, module)
+    source = open_source(SourceSettings(use="auto", width=96, height=64, reopen=True), color=True)
+    assert source.read().color.shape == (64, 96, 3)
+    assert source.name == "picamera"
+    source.close()
+
+
+@pytest.mark.parametrize("use", ["scene:one", "clip"])
+def test_what_is_no_camera_ends_as_ever(write_clip, use):
+    """A video is over when it is over."""
+    source = open_source(SourceSettings(use=str(write_clip()) if use == "clip" else use, reopen=True))
+    assert not isinstance(source, ReopeningSource)
