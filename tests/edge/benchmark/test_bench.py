@@ -67,10 +67,11 @@ def test_figures_are_of_the_frames_after_the_warm_up(settings):
     assert figures.cpu_ms > 0
 
 
-def test_a_source_that_ends_within_the_warm_up_is_named(settings):
+@pytest.mark.parametrize("frames", [10, WARM_UP_FRAMES])
+def test_a_source_that_ends_within_the_warm_up_is_named(settings, frames):
     """There is nothing to measure."""
     with pytest.raises(MediaError, match="more than 30 frames"):
-        measure(FilmSource(film(10), live=False), settings, seconds=60)
+        measure(FilmSource(film(frames), live=False), settings, seconds=60)
 
 
 def test_the_process_is_measured_as_a_whole(demo_clip, tmp_path):

@@ -12,7 +12,7 @@ import pytest
 from edge.doctor.catalogue import CHECKS
 from edge.doctor.check import Check
 from edge.doctor.context import Context
-from edge.doctor.finding import failed, ok, warning
+from edge.doctor.finding import failed, from_error, ok, warning
 from edge.doctor.programs import ask
 from edge.doctor.report import as_object, as_text, exit_code_of
 from edge.doctor.runner import Line, run_checks
@@ -45,12 +45,13 @@ def test_a_check_that_breaks_is_a_failed_line():
 
 
 def test_our_own_errors_bring_their_remedy():
-    """Their messages end in it."""
+    """Their messages end in it, most of them."""
 
     def look(_):
         raise ConfigError("edge.toml: expected a TOML file, found none: give another path")
 
     assert line_of(look) == failed("edge.toml: expected a TOML file, found none", "give another path")
+    assert from_error(ConfigError("source.fps: expected > 0")) == failed("source.fps: expected > 0")
 
 
 @pytest.fixture
