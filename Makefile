@@ -4,7 +4,7 @@ MODEL ?= edge_small
 RUN ?= runs/$(MODEL)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test train sheet evaluate convert bench bench-peers clip lint format lock install uninstall dist clean
+.PHONY: help run test train sheet evaluate convert bench bench-peers clip lint format lock install uninstall dist deb clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ uninstall: ## remove the service, but not its configuration and logs (with sudo)
 
 dist: .venv-dist/ready ## make the release archive, which installs without a network; MACHINE=aarch64|x86_64
 	@MACHINE="$(MACHINE)" systemd/release/archive.sh
+
+deb: .venv-dist/ready ## make the Debian package, likewise; MACHINE=aarch64|x86_64
+	@MACHINE="$(MACHINE)" systemd/debian/build.sh
 
 clean: ## remove the environments
 	rm -rf .venv .venv-dev .venv-tflite .venv-peers .venv-dist

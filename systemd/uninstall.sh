@@ -26,14 +26,14 @@ main() {
     done
     check_user
     ! is_booted || step "stopping $unit" stop
-    [ ! -e "$unit_file" ] || step "removing $unit" remove_unit
+    step "removing $unit" remove_unit
     step "removing $root" remove_versions
     remove "$command_link"
     remove "$DESTDIR/var/lib/edge-emotion" "$DESTDIR/var/lib/private/edge-emotion"
     if [ -n "$purge" ]; then
-        remove "$DESTDIR${config%/*}" "$DESTDIR/var/log/edge-emotion" "$DESTDIR/var/log/private/edge-emotion"
+        remove "$drop_ins" "$DESTDIR${config%/*}" "$DESTDIR/var/log/edge-emotion" "$DESTDIR/var/log/private/edge-emotion"
     else
-        say "kept: ${config%/*} and /var/log/edge-emotion (--purge removes them)"
+        say "kept: ${config%/*}, /var/log/edge-emotion and your own changes of the unit (--purge removes them)"
     fi
 }
 
@@ -41,7 +41,8 @@ stop() { control stop "$unit" >/dev/null 2>&1 || true; }
 
 remove_unit() {
     ! has_systemd || control disable "$unit" >/dev/null 2>&1 || true
-    rm -rf -- "$unit_file" "$drop_ins"
+    rm -f -- "$unit_file" "$drop_ins/backoff.conf" "$drop_ins/pins.conf"
+    [ ! -d "$drop_ins" ] || rmdir --ignore-fail-on-non-empty "$drop_ins" # what its owner has added there stays
     ! is_booted || control daemon-reload
 }
 

@@ -3,38 +3,23 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-machine=${MACHINE:-aarch64}
-pythons=${PYTHONS:-3.11 3.13} # Bookworm's and Trixie's
+export MACHINE=${MACHINE:-aarch64}
+export PYTHONS=${PYTHONS:-3.11 3.13} # Bookworm's and Trixie's
+export TOOLS=${TOOLS:-.venv-dist/bin}
 out=${OUT:-dist}
-tools=${TOOLS:-.venv-dist/bin}
 
 version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' edge/__init__.py)
-name=edge-emotion-$version-$machine
+name=edge-emotion-$version-$MACHINE
 work=$(mktemp -d)
 trap 'rm -rf -- "$work"' EXIT
 folder=$work/$name
 
-# What a device needs, as it is here: what git does not know is no part of a release.
-mkdir "$folder"
-git ls-files -z edge models/*.tflite models/*.json models/*.md systemd README.md CHANGELOG.md LICENSE \
-    ':!systemd/release' ':!systemd/debian' ':!models/*.ranges.json' | xargs -0 cp --parents -t "$folder"
+systemd/release/stage.sh "$folder"
 for script in install.sh uninstall.sh; do
     # shellcheck disable=SC2016  # for the shell that runs it
     printf '#!/bin/sh\nexec "${0%%/*}/systemd/%s" "$@"\n' "$script" >"$folder/$script"
     chmod 755 "$folder/$script"
 done
-
-options=()
-for python in $pythons; do options+=(--python "$python"); done
-"$tools/python" systemd/release/wheels.py --machine "$machine" "${options[@]}" --out "$work/wheels"
-mkdir "$folder/wheels"
-mv "$work"/wheels/*.whl "$folder/wheels"
-
-sed "s/^dynamic = .*/version = \"$version\"/" pyproject.toml >"$work/pyproject.toml"
-# Warnings: it would like to know which package asks for which.
-PYTHONWARNINGS=ignore "$tools/cyclonedx-py" requirements "$work/wheels/shipped.txt" --pyproject "$work/pyproject.toml" \
-    --mc-type application --output-reproducible --output-format JSON --output-file "$folder/sbom.cdx.json"
-
 (cd "$folder" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum) >"$work/SHA256SUMS"
 mv "$work/SHA256SUMS" "$folder"
 

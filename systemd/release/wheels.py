@@ -10,7 +10,7 @@ import hashlib
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Set
+from collections.abc import Collection, Iterator, Set
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -21,7 +21,6 @@ LOCK = REPOSITORY / "edge" / "requirements.txt"
 TOOLS = REPOSITORY / "systemd" / "release" / "requirements.txt"
 """The lock of the tools; its pip travels along, since a Lite system may have none."""
 
-ONLY_BUILDING = {"setuptools"}
 GLIBC = range(17, 37)
 """Minor versions of glibc 2 whose wheels are taken. Source: Bookworm has 2.36, Trixie a later one."""
 
@@ -31,13 +30,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Fetch the locked wheels of a machine.")
     parser.add_argument("--machine", choices=["aarch64", "x86_64"], required=True)
     parser.add_argument("--python", metavar="3.N", action="append", required=True, help="may be given more than once")
+    parser.add_argument("--without", metavar="PACKAGE", action="append", default=["setuptools"], help="likewise")
     parser.add_argument("--out", metavar="FOLDER", type=Path, required=True)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     for python in options.python:
         wanted = options.out / f"requirements-{python}.txt"
         # pip would look at markers with its own Python; that was done here.
-        wanted.write_text(re.sub(r" ; [^\\\n]*", " ", "".join(lines_for(options.machine, python))))
+        wanted.write_text(re.sub(r" ; [^\\\n]*", " ", "".join(lines_for(options.machine, python, options.without))))
         if download(wanted, options.machine, python, options.out) != 0:
             sys.exit(
                 f"expected a wheel of each package for Python {python} on {options.machine}, found what pip says above"
@@ -52,8 +52,8 @@ def entries(lock: Path) -> Iterator[tuple[Requirement, str]]:
         yield Requirement(text.partition("--hash")[0].replace("\\", "").strip()), text
 
 
-def lines_for(machine: str, python: str) -> list[str]:
-    """Return the lock's lines for a machine with that Python, and pip's; less what only building needs."""
+def lines_for(machine: str, python: str, without: Collection[str]) -> list[str]:
+    """Return the lock's lines for a machine with that Python, but for some packages, and pip's."""
     environment: dict[str, str | Set[str]] = {
         "python_version": python,
         "python_full_version": f"{python}.0",
@@ -66,8 +66,7 @@ def lines_for(machine: str, python: str) -> list[str]:
     locked = [
         text
         for requirement, text in entries(LOCK)
-        if requirement.name not in ONLY_BUILDING
-        and (requirement.marker is None or requirement.marker.evaluate(environment))
+        if requirement.name not in without and (requirement.marker is None or requirement.marker.evaluate(environment))
     ]
     return locked + [text for requirement, text in entries(TOOLS) if requirement.name == "pip"]
 

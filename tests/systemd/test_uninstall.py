@@ -23,9 +23,13 @@ def test_configuration_and_logs_stay(install, used):
     """All else that the installer or the service made is gone."""
     done = install(REPOSITORY, script="uninstall.sh")
     assert done.returncode == 0, done.stderr
-    assert files(used) == {"etc/edge-emotion/edge.toml", "var/log/edge-emotion/readings.jsonl"}
+    assert files(used) == {
+        "etc/edge-emotion/edge.toml",
+        "etc/systemd/system/edge-emotion.service.d/mine.conf",  # `systemctl edit` writes there
+        "var/log/edge-emotion/readings.jsonl",
+    }
     assert not (used / "opt/edge-emotion").exists()
-    assert "kept: /etc/edge-emotion and /var/log/edge-emotion (--purge removes them)" in done.stdout
+    assert "kept: /etc/edge-emotion, /var/log/edge-emotion and your own changes of the unit" in done.stdout
 
 
 def test_purging_leaves_nothing(install, used):
