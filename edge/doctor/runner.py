@@ -41,6 +41,10 @@ def look(check: Check, context: Context) -> Finding:
         return check.look(context)
     except EdgeError as error:
         return from_error(error)
+    except ImportError as error:
+        return failed(
+            f"expected every package to load, found: {error}", "install again: sudo make install, or make run"
+        )
     except Exception as error:  # noqa: BLE001  # a check that breaks is a line of the report, whatever broke it
         sentence = " ".join(str(error).split())
         return failed(f"the check itself failed: {type(error).__name__}: {sentence}", "report this line")

@@ -98,9 +98,10 @@ def test_an_interpreter_that_is_not_there_is_named(find, tmp_path, monkeypatch):
 
 
 def test_an_opencv_that_cannot_be_loaded_is_named(find, tmp_path, monkeypatch):
-    """The check itself is what tells; it does not end the report."""
+    """With the reason, and what to do; it does not end the report."""
     (tmp_path / "cv2.py").write_text("raise ImportError('libGL.so.1: cannot open shared object file')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     found = find("cascade")
     assert found.status == "failed"
     assert "libGL.so.1" in found.text
+    assert found.remedy.startswith("install again")
