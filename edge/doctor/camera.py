@@ -84,10 +84,11 @@ def _permission(context: Context) -> Finding:
     nodes = [context.at(use)] if use.startswith("/dev/") else sorted(context.at("dev").glob("video*"))
     if use in {"auto", "picamera"} and context.at("usr/lib/python3/dist-packages/picamera2").exists():
         nodes += sorted([*context.at("dev").glob("media*"), *context.at("dev/dma_heap").glob("*")])
-    for node in nodes:
-        if node.exists() and not context.identity.may(node, _READ_WRITE):
+    there = [node for node in nodes if node.exists()]
+    for node in there:
+        if not context.identity.may(node, _READ_WRITE):
             return failed(f"{node}: {context.identity.name} may not use it", _let_in(node))
-    return ok(f"{context.identity.name} may use all {len(nodes)} devices" if nodes else "no device to use")
+    return ok(f"{context.identity.name} may use {', '.join(node.name for node in there) or 'what there is: nothing'}")
 
 
 def _let_in(node: Path) -> str:

@@ -36,7 +36,7 @@ def _interpreter(context: Context) -> Finding:
     nodes = [node["op_name"] for node in interpreter._get_ops_details()]  # the package has no public way
     delegated = nodes.count("DELEGATE")
     best = manifest.labels[int(scores.probabilities.argmax())]
-    said = f"{package} {package_version(package)}, {delegated} delegated nodes, says {best} of the face that ships"
+    said = f"{package} {package_version(package)}, delegated nodes: {delegated}, says {best} of the face that ships"
     if _is_shipped(path) and best != _SHOWN:
         return failed(
             f"expected the model that ships to say {_SHOWN} of the face that ships, found: {said}", "install it again"
