@@ -1,5 +1,6 @@
 """Compares a converted model with its checkpoint, and refuses one that lost too much."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -14,7 +15,11 @@ from train.evaluation import Evaluation, evaluate
 from train.faces import FaceData, Split, unseen
 
 STEP = 1 / 256
-"""One step of an int8 answer; the two packages' own kernels may differ by no more."""
+"""One step of an int8 answer; the two packages' own kernels differ by no more in our nets.
+
+In others they can: of the separable net inside the package `fer`, they round one operation after another differently,
+and agree on 98 % of the answers, with the same accuracy. So it is told, and accuracy decides.
+"""
 
 ROUNDING = 1e-4
 """How much more than a step floats may show."""
@@ -72,9 +77,19 @@ def check_loss(*, float_accuracy: float, converted_accuracy: float, max_loss: fl
         )
 
 
-def check_interpreters(
-    content: bytes, inputs: NDArray[Any], ends: Ends, *, precision: Precision
-) -> tuple[NDArray[np.float32], dict[str, str]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Plain:
+    """(N, K) answers as real numbers of the packages' own kernels, and what is to be said of tflite-runtime.
+
+    runtime: of tflite-runtime; None where it was not asked or does not open the model.
+    """
+
+    litert: NDArray[np.float32]
+    runtime: NDArray[np.float32] | None
+    told: dict[str, str]
+
+
+def check_interpreters(content: bytes, inputs: NDArray[Any], ends: Ends, *, precision: Precision) -> Plain:
     """Ask the packages' own kernels, which a machine without XNNPACK runs.
 
     Args:
@@ -83,28 +98,31 @@ def check_interpreters(
         ends: what one stored step means.
         precision: of the model.
 
-    Returns:
-        (N, K) answers as real numbers, and what is to be said of tflite-runtime.
-
     Raises:
-        ModelError: tflite-runtime answers otherwise, or does not open a model that it has to.
+        ModelError: tflite-runtime does not open a model that it has to.
     """
     plain = _real(ask_plain(content, inputs), ends.output)
     asked = ask_tflite_runtime(content, inputs)
     if isinstance(asked, NotAsked):
-        return plain, {"tflite-runtime": f"not run: {asked.reason}"}
+        return Plain(plain, None, {"tflite-runtime": f"not run: {asked.reason}"})
     told, stored = asked
     if stored is None:
         if precision in MUST_OPEN:
             raise ModelError(f"expected a model that {told.interpreter} opens, found: {told.refused}: change the net")
-        return plain, {told.interpreter: f"does not open it: {told.refused}"}
-    difference = float(np.abs(_real(stored, ends.output) - plain).max())
-    if not difference <= STEP + ROUNDING:
-        raise ModelError(
-            f"expected the same answers of {told.interpreter} within 1/256, found a difference of {difference:.4f}:"
-            " convert with the other --backend, or change the net"
-        )
-    return plain, {told.interpreter: f"the same answers to {len(inputs)} faces, within {difference * 256:.2f} steps"}
+        return Plain(plain, None, {told.interpreter: f"does not open it: {told.refused}"})
+    runtime = _real(stored, ends.output)
+    return Plain(plain, runtime, {told.interpreter: _difference(plain, runtime)})
+
+
+def _difference(plain: NDArray[np.float32], runtime: NDArray[np.float32]) -> str:
+    largest = float(np.abs(runtime - plain).max())
+    if largest <= STEP + ROUNDING:
+        return f"the same answers to {len(plain)} faces, within {largest / STEP:.2f} steps of 1/256"
+    same = float((runtime.argmax(axis=1) == plain.argmax(axis=1)).mean())
+    return (
+        f"{100 * same:.2f} % of {len(plain)} answers are those of ai-edge-litert's own kernels; probabilities differ by"
+        f" up to {largest / STEP:.0f} steps"
+    )
 
 
 def _real(stored: NDArray[Any], spec: TensorSpec) -> NDArray[np.float32]:

@@ -1,6 +1,7 @@
 """The whole conversion by its command line: what is published, and that nothing is lost when it is refused."""
 
 import contextlib
+import dataclasses
 import os
 import re
 import shutil
@@ -17,6 +18,7 @@ from convert import measure, pipeline, prepare
 from convert.__main__ import main
 from convert.ranges import ranges_path
 from convert.temperature import at_temperature
+from convert.verify import Plain
 from edge.errors import ModelError
 from edge.labels import CLASS_SETS, EMOTIONS
 from edge.manifest import Framing, manifest_bytes, manifest_path, read_model, sha256_of
@@ -268,11 +270,12 @@ def test_a_model_that_int8_ruins_is_refused_and_the_old_one_stands(trained, frag
     assert contents(published) == OLD
 
 
-def test_what_loses_without_xnnpack_is_refused(trained, published, monkeypatch, capsys):
-    """A 32-bit Pi has the plain kernels alone: the gate counts their answers, too."""
-    monkeypatch.setattr(
-        measure, "check_interpreters", lambda _content, inputs, *_, **__: (np.zeros((len(inputs), 7), np.float32), {})
-    )
+@pytest.mark.parametrize("package", ["litert", "runtime"])
+def test_what_loses_without_xnnpack_is_refused(trained, published, monkeypatch, capsys, package):
+    """A 32-bit Pi has the plain kernels alone: the gate counts the answers of both packages, too."""
+    right = np.eye(7, dtype=np.float32)[trained.data.validation.codes]
+    plain = dataclasses.replace(Plain(right, right, {}), **{package: np.zeros_like(right)})
+    monkeypatch.setattr(measure, "check_interpreters", lambda *_, **__: plain)
     assert call(trained.run, trained.table, published) == 4
     assert "(1.0000 to 0.1429)" in capsys.readouterr().err
     assert contents(published) == OLD
@@ -281,7 +284,7 @@ def test_what_loses_without_xnnpack_is_refused(trained, published, monkeypatch, 
 def test_what_loses_in_xnnpack_alone_is_refused(trained, fragile, published, monkeypatch):
     """And a 64-bit Pi runs XNNPACK: right answers of the plain kernels do not help it."""
     right = np.eye(7, dtype=np.float32)[trained.data.validation.codes]
-    monkeypatch.setattr(measure, "check_interpreters", lambda *_, **__: (right, {}))
+    monkeypatch.setattr(measure, "check_interpreters", lambda *_, **__: Plain(right, right, {}))
     assert call(fragile, trained.table, published) == 4
     assert contents(published) == OLD
 
