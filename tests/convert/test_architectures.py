@@ -12,8 +12,9 @@ from convert.calibrate import CalibrationFaces
 from convert.export import export
 from convert.quantize import quantize
 from convert.ranges import measure_ranges
-from convert.verify import check_tensors
+from convert.tensors import check_tensors
 from edge.labels import EMOTIONS
+from edge.manifest import InputSpec
 from edge.vision.crop import to_unit
 from edge.vision.interpreter import open_interpreter
 from train.models import build_model
@@ -87,7 +88,7 @@ def test_an_architecture_converts_to_int8(name, faces):
     keras.utils.set_random_seed(0)
     model = settle(build_model(name, classes=7), faces)
     content = to_int8(model, faces)
-    check_tensors(content, EMOTIONS)
+    check_tensors(content, EMOTIONS, precision="int8", entry=InputSpec())
     check_answers(content, model, faces)
 
 
@@ -110,5 +111,5 @@ def test_a_bases_preprocessing_keeps_the_input_what_it_is(faces):
     model = pretrained_net(7, "", application=application, side=96, scale=2.0, offsets=(-1.0, -0.9, -0.8), name="small")
     settle(model, faces)
     content = to_int8(model, faces)
-    check_tensors(content, EMOTIONS)
+    check_tensors(content, EMOTIONS, precision="int8", entry=InputSpec())
     check_answers(content, model, faces)
