@@ -88,8 +88,8 @@ def ask_status(path: Path = STATUS_SOCKET) -> Status:
             line.settimeout(_TIMEOUT_S)
             line.connect(str(path))
             answer = b"".join(iter(lambda: line.recv(1 << 16), b""))
-    except (OSError, ValueError) as error:  # ValueError: the path is too long for a socket
-        reason = getattr(error, "strerror", None) or str(error)
+    except OSError as error:
+        reason = error.strerror or str(error)
         raise ServiceError(
             f"expected a running service at {path}, found: {reason}: systemctl status edge-emotion"
         ) from error

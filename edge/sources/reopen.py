@@ -89,9 +89,7 @@ class ReopeningSource:
             except CameraError as error:
                 self._lose(error)
                 continue
-            if frame is None or self._closed.is_set():
-                return None
-            return self._count(frame)
+            return None if frame is None else self._count(frame)
         return None
 
     def _open(self) -> Source | None:
