@@ -76,13 +76,3 @@ def test_a_packaged_installation_leaves_unit_and_command_to_dpkg(install, releas
         path.unlink()
     assert install(release(), "--packaged").returncode == 0
     assert not any(path.exists() or path.is_symlink() for path in paths)
-
-
-@pytest.mark.skipif(
-    shutil.which("shellcheck") is None, reason="shellcheck is not installed: sudo apt install shellcheck"
-)
-def test_the_packages_scripts_are_clean():
-    """Shellcheck finds nothing in them, nor in those that build it."""
-    scripts = [DEBIAN / name for name in ("build.sh", "postinst", "prerm", "postrm")]
-    scripts += (REPOSITORY / "systemd/release").glob("*.sh")
-    assert start("shellcheck", *scripts, environment=os.environ).stdout == ""
