@@ -31,6 +31,6 @@ apt_install() {
 do_without() {
     case $1 in
         python3-picamera2) warn "python3-picamera2 cannot be had: USB cameras will work, one on the ribbon cable not" ;;
-        *) fail 3 "expected $1, found that apt cannot install it: sudo apt install $1" ;;
+        *) fail 3 "expected $1, found that apt cannot install it: connect a network, or use the release archive" ;;
     esac
 }

@@ -6,8 +6,9 @@ PREFIX=${PREFIX:-/opt/edge-emotion}
 DESTDIR=${DESTDIR:-}
 # apt's Python, whatever else is on PATH: picamera2 is there for no other.
 PYTHON=${PYTHON:-/usr/bin/python3}
-# How long a version may take until it has processed its first frame.
-ready_s=${READY_SECONDS:-90}
+# How long a version may take until it has processed its first frame: longer than the unit's TimeoutStartSec, so that
+# systemd's own answer comes first.
+ready_s=${READY_SECONDS:-70}
 
 root=$DESTDIR$PREFIX
 versions=$root/versions

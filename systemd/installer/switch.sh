@@ -58,15 +58,15 @@ link_command() {
 }
 
 restart() { # RELEASE
-    local result=0 reason
+    local result=0 reason since
+    since=@$(date +%s)
     control reset-failed "$unit" >/dev/null 2>&1 || true
     timeout "$ready_s" "${SYSTEMCTL:-systemctl}" restart "$unit" >"$log" 2>&1 || result=$?
     if [ "$result" = 0 ]; then
         go_back_to=""
         return
     fi
-    reason=$(control show --value -p StatusText "$unit" 2>/dev/null || true)
-    reason=${reason:-$(explain systemctl)}
+    reason=$(why "$since")
     if [ -n "$go_back_to" ]; then
         fail 4 "version $1 did not become ready: $reason"
     elif [ "$result" = 124 ]; then
@@ -74,6 +74,13 @@ restart() { # RELEASE
     else
         warn "installed, but it does not run: $reason: edge-emotion doctor says what is wrong"
     fi
+}
+
+why() { # SINCE: the program's last error, or else what it says of itself, or else what systemctl said
+    local said
+    said=$(journalctl --since "$1" --priority err --output cat --lines 1 --quiet "_SYSTEMD_UNIT=$unit" 2>/dev/null) || true
+    said=${said:-$(control show --value -p StatusText "$unit" 2>/dev/null)} || true
+    echo "${said:-$(explain systemctl)}"
 }
 
 go_back() { # the user's own wish

@@ -35,6 +35,7 @@ def state(tmp_path):
 def run(install, stubs, state):
     """Return a function that runs a script with that `systemctl`."""
     systemctl = stubs("systemctl", SYSTEMCTL)
+    stubs("journalctl", 'echo "$JOURNAL"')
 
     def call(folder, *options, FAILS="none", HANGS="none", **variables):  # noqa: N803  # the program's variables
         return install(
@@ -75,17 +76,18 @@ def test_the_same_version_is_not_started_again(run, release, state, installed): 
     assert not any(line.startswith(("restart", "start")) for line in calls(state))
 
 
+@pytest.mark.parametrize("journal", ["", "the model is damaged"])
 @pytest.mark.parametrize("fault", ["FAILS", "HANGS"])
-def test_a_version_that_does_not_start_is_taken_back(run, newer, place, state, fault):
+def test_a_version_that_does_not_start_is_taken_back(run, newer, place, state, fault, journal):
     """What ran before runs again, with its own unit; the exit code and one line say why."""
     state.write_text("active\n")
     before = current(place)
     (unit,) = (place / "opt/edge-emotion/versions").glob("1.1.0-*/systemd/edge-emotion.service")
     unit.write_text(unit.read_text() + "# the new unit\n")
-    done = run(newer, **{fault: "1.1.0"})
+    done = run(newer, **{fault: "1.1.0", "JOURNAL": journal})
     assert done.returncode == 4
     assert done.stderr.startswith("error: version 1.1.0-")
-    assert done.stderr.endswith(" did not become ready: no camera yet\n")
+    assert done.stderr.endswith(f" did not become ready: {journal or 'no camera yet'}\n")
     assert f"going back to version {before}" in done.stdout
     assert current(place) == before
     assert state.read_text() == "active\n"
