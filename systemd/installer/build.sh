@@ -4,7 +4,7 @@
 building=""
 
 pip_wheel() { # with pip in the folder of wheels, python3-venv is not needed
-    [ -z "$wheels" ] || find "$wheels" -maxdepth 1 -name 'pip-*.whl' | head -1
+    [ -z "$wheels" ] || find -H "$wheels" -maxdepth 1 -name 'pip-*.whl' | head -1
 }
 
 system_numpy() { # PYTHON: version and place of the numpy that it sees; empty where there is none

@@ -6,9 +6,9 @@ PREFIX=${PREFIX:-/opt/edge-emotion}
 DESTDIR=${DESTDIR:-}
 # apt's Python, whatever else is on PATH: picamera2 is there for no other.
 PYTHON=${PYTHON:-/usr/bin/python3}
-# How long a version may take until it has processed its first frame: longer than the unit's TimeoutStartSec, so that
-# systemd's own answer comes first.
-ready_s=${READY_SECONDS:-70}
+# How long a version may take until it has processed its first frame. systemd's own limit, TimeoutStartSec, is less; this
+# one is for a service that asks for more time again and again, because it waits for a camera.
+ready_s=${READY_SECONDS:-300}
 
 root=$DESTDIR$PREFIX
 versions=$root/versions

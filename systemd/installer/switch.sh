@@ -2,6 +2,7 @@
 # Makes a version the one that runs, and goes back where it does not start.
 
 go_back_to=""
+still_waiting=124
 
 switch_to() { # RELEASE
     local before
@@ -19,7 +20,7 @@ switch_to() { # RELEASE
         go_back_to=""
         say "$unit runs already"
     else
-        step "starting $unit, and waiting at most $ready_s s until it is ready" restart "$1"
+        step "starting $unit, and waiting until it is ready" restart "$1"
     fi
 }
 
@@ -61,7 +62,7 @@ restart() { # RELEASE
     local result=0 reason since
     since=@$(date +%s)
     control reset-failed "$unit" >/dev/null 2>&1 || true
-    timeout "$ready_s" "${SYSTEMCTL:-systemctl}" restart "$unit" >"$log" 2>&1 || result=$?
+    await_ready || result=$?
     if [ "$result" = 0 ]; then
         go_back_to=""
         return
@@ -69,18 +70,38 @@ restart() { # RELEASE
     reason=$(why "$since")
     if [ -n "$go_back_to" ]; then
         fail 4 "version $1 did not become ready: $reason"
-    elif [ "$result" = 124 ]; then
+    elif [ "$result" = "$still_waiting" ]; then
         warn "installed and started, but not ready yet: $reason"
     else
         warn "installed, but it does not run: $reason: edge-emotion doctor says what is wrong"
     fi
 }
 
-why() { # SINCE: the program's last error, or else what it says of itself, or else what systemctl said
+await_ready() { # systemd waits as long as the service asks it to: without a camera for ever
+    local deadline=$((SECONDS + ready_s))
+    control restart --no-block "$unit" >"$log" 2>&1 || return
+    while has_job; do
+        if [ "$SECONDS" -ge "$deadline" ] || { [ -z "$go_back_to" ] && lacks_camera; }; then
+            return "$still_waiting"
+        fi
+        sleep 0.5
+    done
+    control is-active --quiet "$unit"
+}
+
+has_job() { # while it stops and starts
+    case $(control show --value -p Job "$unit" 2>/dev/null) in
+        "" | 0) return 1 ;;
+    esac
+}
+
+lacks_camera() { [[ $(control show --value -p StatusText "$unit" 2>/dev/null) == "camera lost"* ]]; }
+
+why() { # SINCE: the program's last error, or else what it says of itself
     local said
     said=$(journalctl --since "$1" --priority err --output cat --lines 1 --quiet "_SYSTEMD_UNIT=$unit" 2>/dev/null) || true
     said=${said:-$(control show --value -p StatusText "$unit" 2>/dev/null)} || true
-    echo "${said:-$(explain systemctl)}"
+    echo "${said:-journalctl -u $unit says why}"
 }
 
 go_back() { # the user's own wish
@@ -120,7 +141,7 @@ on_exit() {
         say "going back to version $go_back_to"
         point_to "$go_back_to"
         put_unit "$go_back_to"
-        control restart "$unit" || warn "version $go_back_to does not start either: edge-emotion doctor"
+        await_ready || warn "version $go_back_to does not start either: edge-emotion doctor"
     fi
     if [ "$code" -gt 128 ]; then
         printf 'error: interrupted: what ran before still runs; run this again\n' >&2

@@ -9,18 +9,18 @@ from roots import current
 SYSTEMCTL = r"""
 state=$(cat "$STATE" 2>/dev/null)
 printf '%s\n' "$*" >>"$STATE.calls"
-case $1 in
+case $* in
     --version) echo "systemd ${SYSTEMD:-257}" ;;
-    is-active) [ "$state" = active ] ;;
-    show) echo "no camera yet" ;;
-    stop) echo inactive >"$STATE" ;;
-    start | restart)
-        version=$(basename "$(readlink "$DESTDIR/opt/edge-emotion/current")")
-        case $version in
-            $FAILS-*) echo failed >"$STATE"; echo "Job for edge-emotion.service failed." >&2; exit 1 ;;
-            $HANGS-*) exec sleep 100 ;;
-            *) echo active >"$STATE" ;;
-        esac ;;
+    is-active*) [ "$state" = active ] ;;
+    *StatusText*) echo "$TEXT" ;;
+    *Job*) [ "$state" != activating ] || echo 7 ;;
+    stop*) echo inactive >"$STATE" ;;
+    restart*)
+        case $(basename "$(readlink "$DESTDIR/opt/edge-emotion/current")") in
+            $FAILS-*) echo failed ;;
+            $HANGS-*) echo activating ;;
+            *) echo active ;;
+        esac >"$STATE" ;;
 esac
 """
 
@@ -37,11 +37,14 @@ def run(install, stubs, state):
     systemctl = stubs("systemctl", SYSTEMCTL)
     stubs("journalctl", 'echo "$JOURNAL"')
 
-    def call(folder, *options, FAILS="none", HANGS="none", **variables):  # noqa: N803  # the program's variables
-        return install(
-            folder, *options, SYSTEMCTL=str(systemctl), STATE=str(state), FAILS=FAILS, HANGS=HANGS, READY_SECONDS="2",
-            **variables,
-        )  # fmt: skip
+    def call(folder, *options, script="install.sh", **variables):
+        own = {
+            "SYSTEMCTL": str(systemctl),
+            "STATE": str(state),
+            "TEXT": "camera lost: none found",
+            "READY_SECONDS": "1",
+        }
+        return install(folder, *options, script=script, **own | {"FAILS": "none", "HANGS": "none"} | variables)
 
     return call
 
@@ -56,14 +59,14 @@ def test_a_first_installation_enables_and_starts(run, release, place, state, ins
     done = run(release())
     assert done.returncode == 0, done.stderr
     said = [line for line in calls(state) if line.partition(" ")[0] in {"daemon-reload", "enable", "restart"}]
-    assert said == ["daemon-reload", "enable edge-emotion.service", "restart edge-emotion.service"]
+    assert said == ["daemon-reload", "enable edge-emotion.service", "restart --no-block edge-emotion.service"]
     assert current(place) == installed
 
 
 def test_an_upgrade_does_not_enable_what_its_owner_disabled(run, newer, state):
     """It only starts the new version."""
     assert run(newer).returncode == 0
-    assert "restart edge-emotion.service" in calls(state)
+    assert "restart --no-block edge-emotion.service" in calls(state)
     assert "enable edge-emotion.service" not in calls(state)
 
 
@@ -87,7 +90,7 @@ def test_a_version_that_does_not_start_is_taken_back(run, newer, place, state, f
     done = run(newer, **{fault: "1.1.0", "JOURNAL": journal})
     assert done.returncode == 4
     assert done.stderr.startswith("error: version 1.1.0-")
-    assert done.stderr.endswith(f" did not become ready: {journal or 'no camera yet'}\n")
+    assert done.stderr.endswith(f" did not become ready: {journal or 'camera lost: none found'}\n")
     assert f"going back to version {before}" in done.stdout
     assert current(place) == before
     assert state.read_text() == "active\n"
@@ -96,10 +99,10 @@ def test_a_version_that_does_not_start_is_taken_back(run, newer, place, state, f
 
 @pytest.mark.parametrize("fault", ["FAILS", "HANGS"])
 def test_a_version_that_waits_for_a_camera_stays(run, newer, place, fault):
-    """Nothing ran before, so there is nothing to go back to: it is installed, and says what it waits for."""
-    done = run(newer, **{fault: "1.1.0"})
+    """Nothing ran before, so there is nothing to go back to: it is installed, and says at once what it waits for."""
+    done = run(newer, **{fault: "1.1.0", "READY_SECONDS": "1000"})
     assert done.returncode == 0, done.stderr
-    assert "no camera yet" in done.stderr
+    assert "camera lost: none found" in done.stderr
     assert current(place).startswith("1.1.0-")
 
 
