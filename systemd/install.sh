@@ -44,7 +44,6 @@ read_options() {
             --wheels) (($# > 1)) || fail 2 "expected a folder after --wheels, found none"; wheels=$2; shift ;;
             --no-apt) use_apt="" ;;
             --no-start) use_start="" ;;
-            --packaged) packaged=1 use_apt="" ;; # from the .deb: dpkg brings the unit, the command and the packages
             --rollback) rollback=1 ;;
             -h | --help) usage; exit 0 ;;
             *) fail 2 "expected an option of those in $0 --help, found $1" ;;
@@ -54,10 +53,10 @@ read_options() {
 }
 
 main() {
-    dry_run="" use_apt=1 use_start=1 packaged="" rollback="" wheels=""
+    dry_run="" use_apt=1 use_start=1 rollback="" wheels=""
     [ ! -d "$source_root/wheels" ] || wheels=$source_root/wheels
     read_options "$@"
-    [ -z "$DESTDIR" ] || use_apt=""
+    if [ -n "$DESTDIR" ] || is_packaged; then use_apt=""; fi
     check_user
     if [ -n "$rollback" ]; then
         go_back

@@ -25,6 +25,9 @@ main() {
         shift
     done
     check_user
+    # dpkg names the package whose script calls.
+    ! is_packaged || [ -n "${DPKG_MAINTSCRIPT_PACKAGE:-}" ] ||
+        fail 2 "expected what the installer has installed, found a Debian package: sudo apt remove edge-emotion"
     ! is_booted || step "stopping $unit" stop
     step "removing $unit" remove_unit
     step "removing $root" remove_versions

@@ -29,6 +29,10 @@ is_booted() { # with systemd; not so in a root file system that is only being pr
 
 control() { "${SYSTEMCTL:-systemctl}" "$@"; }
 
+is_packaged() { # dpkg brings unit, command and apt's packages
+    [ -e "$DESTDIR/usr/lib/systemd/system/$unit" ]
+}
+
 current_release() { # the name of the version that runs; empty where there is none
     [ ! -L "$root/current" ] || basename "$(readlink "$root/current")"
 }

@@ -13,7 +13,7 @@ switch_to() { # RELEASE
     fi
     [ -z "$use_start" ] || ! is_booted || ! control is-active --quiet "$unit" || go_back_to=$before
     [ "$before" = "$1" ] || step "switching $root/current to $1" point_to "$1"
-    [ -n "$packaged" ] || step "linking the command $command_link" link_command
+    is_packaged || step "linking the command $command_link" link_command
     if [ -z "$use_start" ] || ! is_booted; then
         go_back_to=""
     elif [ "$before" = "$1" ] && [ -n "$go_back_to" ]; then
@@ -26,7 +26,7 @@ switch_to() { # RELEASE
 
 put_unit() { # RELEASE: the unit and its drop-ins, as that version has them
     local from=$versions/$1/systemd number=0
-    [ -n "$packaged" ] || put_with_prefix "$from/$unit" "$unit_file"
+    is_packaged || put_with_prefix "$from/$unit" "$unit_file"
     ! has_systemd || number=$(control --version | awk 'NR == 1 { print $2 }')
     put_drop_in "$from" backoff "$([ "$number" -lt 254 ] || echo yes)"
     # A unit with a group that does not exist is not started.
@@ -109,8 +109,9 @@ go_back() { # the user's own wish
     before=$(current_release)
     after=$(previous_release)
     [ -n "$after" ] || fail 2 "expected a version before ${before:-this one} in $versions, found none"
+    take_lock
     switch_to "$after"
-    say "version $after runs in place of $before"
+    [ -n "$dry_run" ] || say "version $after is current in place of $before"
 }
 
 previous_release() { # the newest complete one that is not current

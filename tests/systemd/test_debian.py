@@ -53,26 +53,33 @@ def test_lintian_finds_nothing(package):
     assert found.returncode == 0, found.stderr
 
 
-def test_what_dpkg_unpacks_is_installed_by_the_installer(package, environment, place, tmp_path, first_installation):
-    """Unit and command are dpkg's; program, configuration and drop-ins are the installer's."""
-    ask("dpkg-deb", "--extract", package, tmp_path / "unpacked")
-    unpacked = tmp_path / "unpacked"
-    shutil.copytree(first_installation[0], place, symlinks=True)
-    for path in ("etc/systemd/system/edge-emotion.service", "usr/local/bin/edge-emotion"):
-        (place / path).unlink()
-    script = unpacked / "usr/share/edge-emotion/systemd/install.sh"
-    done = start(script, "--packaged", "--dry-run", environment=environment)
+@pytest.fixture
+def unpacked(package, place):
+    """What dpkg has done before it calls the package's own scripts."""
+    ask("dpkg-deb", "--extract", package, place)
+    ask("dpkg-deb", "--control", package, place / "DEBIAN")
+    return place / "usr/share/edge-emotion"
+
+
+def test_unit_and_command_are_dpkgs(unpacked, environment, place, release, wheels):
+    """The installer, which postinst calls, would otherwise hide them behind its own."""
+    assert f"/{unpacked.relative_to(place)}/systemd/install.sh\n" in (place / "DEBIAN/postinst").read_text()
+    shutil.copy(release() / "edge/requirements.txt", unpacked / "edge")  # numpy would be apt's, which is not here
+    done = start(unpacked / "systemd/install.sh", "--wheels", wheels, environment=environment)
     assert done.returncode == 0, done.stderr
-    assert f"installing Python packages from {script.parents[1]}/wheels" in done.stdout
-    assert "linking the command" not in done.stdout
-    assert (unpacked / "usr/lib/systemd/system/edge-emotion.service").exists()
-    assert str((unpacked / "usr/bin/edge-emotion").readlink()) == "/opt/edge-emotion/current/venv/bin/edge-emotion"
+    assert str((place / "usr/bin/edge-emotion").readlink()) == "/opt/edge-emotion/current/venv/bin/edge-emotion"
+    assert (place / "opt/edge-emotion/current/venv/bin/edge-emotion").exists()
+    assert (place / "etc/edge-emotion/edge.toml").exists()
+    assert not (place / "etc/systemd/system/edge-emotion.service").exists()
+    assert not (place / "usr/local/bin/edge-emotion").is_symlink()
 
 
-def test_a_packaged_installation_leaves_unit_and_command_to_dpkg(install, release, place, installed):  # noqa: ARG001
-    """It would otherwise hide them behind its own."""
-    paths = [place / "etc/systemd/system/edge-emotion.service", place / "usr/local/bin/edge-emotion"]
-    for path in paths:
-        path.unlink()
-    assert install(release(), "--packaged").returncode == 0
-    assert not any(path.exists() or path.is_symlink() for path in paths)
+def test_only_dpkg_takes_its_package_away(unpacked, environment, place):
+    """Otherwise dpkg would think that it is still there."""
+    script = unpacked / "systemd/uninstall.sh"
+    done = start(script, environment=environment)
+    assert done.returncode == 2
+    assert done.stderr.endswith("found a Debian package: sudo apt remove edge-emotion\n")
+    assert f"/{script.relative_to(place)}\n" in (place / "DEBIAN/prerm").read_text()
+    assert start(script, environment=environment | {"DPKG_MAINTSCRIPT_PACKAGE": "edge-emotion"}).returncode == 0
+    assert (place / "usr/lib/systemd/system/edge-emotion.service").exists()
