@@ -5,19 +5,19 @@ go_back_to=""
 still_waiting=124
 
 switch_to() { # RELEASE
-    local before
+    local before active=""
     before=$(current_release)
     step "installing $unit" put_unit "$1"
     if [ -z "$before" ] && [ -n "$use_start" ] && has_systemd; then
         step "enabling $unit" quietly control enable "$unit"
     fi
-    [ -z "$use_start" ] || ! is_booted || ! control is-active --quiet "$unit" || go_back_to=$before
+    if [ -n "$use_start" ] && is_booted && control is-active --quiet "$unit"; then active=1; fi
+    [ -z "$active" ] || [ -n "$dry_run" ] || [ "$before" = "$1" ] || go_back_to=$before
     [ "$before" = "$1" ] || step "switching $root/current to $1" point_to "$1"
     is_packaged || step "linking the command $command_link" link_command
     if [ -z "$use_start" ] || ! is_booted; then
-        go_back_to=""
-    elif [ "$before" = "$1" ] && [ -n "$go_back_to" ]; then
-        go_back_to=""
+        return
+    elif [ "$before" = "$1" ] && [ -n "$active" ]; then
         say "$unit runs already"
     else
         step "starting $unit, and waiting until it is ready" restart "$1"

@@ -134,6 +134,9 @@ def test_packages_are_those_of_the_lock(install, release, wheels, tmp_path):
     assert done.returncode == 3
     assert done.stderr.startswith("error: expected python to succeed, found: ")
     assert len(done.stderr.splitlines()) == 1
+    folder = release()
+    (folder / "edge/requirements.txt").write_text("borrowed==1\n")  # a line that says nothing of the bytes
+    assert install(folder).returncode == 3
 
 
 def test_a_numpy_that_would_hide_apts_is_refused(install, release, place, stubs, environment):

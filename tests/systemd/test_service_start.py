@@ -79,6 +79,18 @@ def test_the_same_version_is_not_started_again(run, release, state, installed): 
     assert not any(line.startswith(("restart", "start")) for line in calls(state))
 
 
+def test_a_dry_run_leaves_a_running_service_alone(run, newer, place, state):
+    """It neither switches nor restarts nor goes back."""
+    state.write_text("active\n")
+    before = current(place)
+    done = run(newer, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "starting edge-emotion.service" in done.stdout
+    assert "going back" not in done.stdout
+    assert current(place) == before
+    assert {line.partition(" ")[0] for line in calls(state)} <= {"is-active", ""}
+
+
 @pytest.mark.parametrize("journal", ["", "the model is damaged"])
 @pytest.mark.parametrize("fault", ["FAILS", "HANGS"])
 def test_a_version_that_does_not_start_is_taken_back(run, newer, place, state, fault, journal):
