@@ -42,7 +42,7 @@ check_files() { # of a release archive
 
 check_space() {
     local free
-    free=$(df -Pm "$(existing "$root")" | awk 'NR == 2 { print $4 }')
+    free=$(df -Pm "$(existing "$root")" 2>/dev/null | awk 'NR == 2 { print $4 }')
     [ "$free" -ge "$needed_mb" ] ||
         fail 3 "expected $needed_mb MB free for $root, found $free MB: free some and run this again"
 }
