@@ -93,10 +93,17 @@ class V4l2Source:
 
     def _to_frame(self, picture: NDArray[np.uint8]) -> Frame:
         captured_at = time.monotonic()
-        gray, color = split_picture(picture, color=self._color)
+        gray, color = split_picture(self._in_rows(picture), color=self._color)
         index = self._index
         self._index += 1
         return Frame(gray, index, captured_at, captured_at, self.name, color)
+
+    def _in_rows(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """OpenCV gives what it does not convert as one row of bytes, (1, H * W * 2) for YUYV; return (H, W, 2)."""
+        if picture.shape[0] > 1:
+            return picture
+        width, height = (int(self._capture.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+        return picture.reshape(height, width, -1)
 
     def close(self) -> None:
         """Give the camera back; a `read` that waits returns None. May be called twice, and from another thread."""

@@ -114,3 +114,22 @@ def test_after_close_there_are_no_more(plug_in):
     source = plug_in(PATIENT)
     source.close()
     assert source.read() is None
+
+
+class RawCapture:
+    """What OpenCV gives of a camera whose pictures it does not convert: all bytes in one row."""
+
+    def read(self):
+        return True, YUYV.reshape(1, -1).copy()
+
+    def get(self, side):
+        return float({cv2.CAP_PROP_FRAME_WIDTH: 6, cv2.CAP_PROP_FRAME_HEIGHT: 4}[side])
+
+    def release(self):
+        pass
+
+
+def test_unconverted_bytes_become_a_picture(tmp_path):
+    """A row of bytes, as OpenCV's V4L2 gives for YUYV, is luma beside chroma, row by row."""
+    source = V4l2Source(tmp_path / "video0", PATIENT, open_capture=lambda *_: RawCapture())
+    assert np.array_equal(source.read().gray, YUYV[..., 0])
