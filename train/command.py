@@ -19,17 +19,17 @@ def run_command(name: str, body: Callable[[], None], *, stopped: str, debug: boo
         stopped: what the user is told after Ctrl-C, unless the KeyboardInterrupt itself says something.
         debug: raise the error again, so that its traceback shows.
     """
-    try:
-        with kept_interrupts():
+    with kept_interrupts():
+        try:
             body()
-    except KeyboardInterrupt as stop:
-        return _say(name, str(stop) or stopped, INTERRUPTED)
-    except Exception as error:
-        if was_interrupted():  # C++ code may make another error of it
-            return _say(name, stopped, INTERRUPTED)
-        if debug or not isinstance(error, EdgeError):
-            raise
-        return _say(name, str(error), error.exit_code)
+        except KeyboardInterrupt as stop:
+            return _say(name, str(stop) or stopped, INTERRUPTED)
+        except Exception as error:
+            if was_interrupted():  # C++ code may make another error of it
+                return _say(name, stopped, INTERRUPTED)
+            if debug or not isinstance(error, EdgeError):
+                raise
+            return _say(name, str(error), error.exit_code)
     return 0
 
 

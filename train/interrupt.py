@@ -18,13 +18,13 @@ def kept_interrupts() -> Iterator[None]:
 
     Where Python calls back out of C code, as it does while TensorFlow traces a graph, the first one can be lost.
     """
-    _kept.clear()
     before = {number: signal.signal(number, _keep) for number in SIGNALS}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        _kept.clear()
 
 
 def check_interrupt() -> None:
@@ -38,7 +38,7 @@ def check_interrupt() -> None:
 
 
 def was_interrupted() -> bool:
-    """Tell whether a signal came since `kept_interrupts` was last entered."""
+    """Tell whether a signal came inside `kept_interrupts`."""
     return bool(_kept)
 
 

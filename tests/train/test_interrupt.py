@@ -28,6 +28,7 @@ def test_a_swallowed_signal_is_raised_again_when_asked_for(number):
         with pytest.raises(KeyboardInterrupt):
             check_interrupt()
     assert signal.getsignal(number) is before
+    check_interrupt()
 
 
 def test_the_next_command_begins_afresh(capsys):
