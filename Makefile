@@ -77,6 +77,13 @@ dist: .venv-dist/ready ## make the release archive, which installs without a net
 deb: .venv-dist/ready ## make the Debian package, likewise; MACHINE=aarch64|x86_64
 	@MACHINE="$(MACHINE)" systemd/debian/build.sh
 
+.PHONY: test-pi-user test-pi-vm
+test-pi-user: .venv/ready ## tests, golden answers, instruction budget on emulated aarch64 (docs/emulated-pi.md)
+	@tests/pi/user
+
+test-pi-vm: .venv/ready .venv-dist/ready ## the appliance, installed and run in an emulated Pi (with sudo; docs/emulated-pi.md)
+	@tests/pi/vm
+
 clean: ## remove the environments
 	rm -rf .venv .venv-dev .venv-tflite .venv-peers .venv-dist
 
