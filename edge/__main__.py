@@ -97,20 +97,16 @@ def _bench(options: argparse.Namespace) -> int:
 
 def _settings(options: argparse.Namespace) -> "Settings":
     """The file's settings, where one is given, with the command line's over them."""
+    import msgspec  # noqa: PLC0415  # as said above
+
     from edge.config import override, read_settings  # noqa: PLC0415  # as said above
     from edge.settings import Settings  # noqa: PLC0415  # as said above
 
     settings = read_settings(options.config) if options.config else Settings()
-    return Settings(
-        profile=settings.profile,
+    return msgspec.structs.replace(
+        settings,
         source=override(settings.source, use=options.source),
-        detect=settings.detect,
-        scan=settings.scan,
-        schedule=settings.schedule,
-        track=settings.track,
         model=override(settings.model, path=options.model),
-        name=settings.name,
-        smooth=settings.smooth,
         log=override(settings.log, path=options.log),
     )
 

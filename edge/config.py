@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from edge.errors import ConfigError
-from edge.settings import PROFILES, Section, Settings
+from edge.section import Section
+from edge.settings import PROFILES, Settings
 
 S = TypeVar("S", bound=Section)
 

@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -13,7 +13,7 @@ from edge.meters import Meters
 from edge.sinks.lines import now
 from edge.sources.base import Source
 from edge.sources.reopen import CameraState, ReopeningSource
-from edge.status import State, Status
+from edge.status import SinkStatus, State, Status
 
 RATE_S = 3.0
 """Frames a second are told of this long, so that the figure neither jumps nor lags."""
@@ -33,6 +33,21 @@ class Log(Protocol):
         """Empty where all is well."""
 
 
+class Reporting(Protocol):
+    """What is told of a sink beside the log: `Guard` says what each means."""
+
+    name: str
+    dropped: int
+
+    @property
+    def error(self) -> str:
+        """Empty where all is well."""
+
+    @property
+    def note(self) -> str:
+        """A few words."""
+
+
 class LastError(logging.Handler):
     """Keeps the newest warning or error. text: its words; at: its time; empty where there was none."""
 
@@ -49,6 +64,7 @@ class Health:
     """How a run is. `update` is called by the main thread; any may ask for the `status`.
 
     stalled_s: without a frame processed for this long the run counts as stalled, s.
+    sinks: those beside the log.
     """
 
     def __init__(
@@ -63,6 +79,7 @@ class Health:
     ) -> None:
         self.last_error = LastError()
         self.stopping = False
+        self.sinks: Sequence[Reporting] = ()
         self._meters = meters
         self._source = source
         self._log = log
@@ -132,6 +149,11 @@ class Health:
             temperature_c=self._board.temperature_c(),
             throttled=None if flags is None else name_flags(flags),
             core_v=self._board.core_v(),
+            sinks=[_tell(sink) for sink in self.sinks],
             last_error=self.last_error.text,
             last_error_at=self.last_error.at,
         )
+
+
+def _tell(sink: Reporting) -> SinkStatus:
+    return SinkStatus(name=sink.name, error=sink.error, note=sink.note, dropped=sink.dropped)

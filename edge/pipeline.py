@@ -7,7 +7,8 @@ The way of a frame:
 3. `scan`      now and then new faces are looked for: `Detection`               thread scan, beside the others
 4. `name`      each face is cropped and classified at its own rate, and what    thread name
                is said of it is steadied over time: `Reading`
-5. `deliver`   all readings of the frame go to each sink: `Observation`         a thread for each sink
+5. `deliver`   all readings of the frame go to each sink: `Observation`; a      a thread for each
+               viewer is given the picture, too: `Shown`
 
 A camera's frames are handed over newest-wins, so that latency never grows, and no frame waits for a scan: what it
 finds is carried to the frame of that moment. A file's frames are waited for, so that nothing is lost, and what a scan
@@ -19,27 +20,26 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Protocol
 
 from edge.board import Board
 from edge.errors import CameraError, SourceError
 from edge.heat import HeatGuard
 from edge.meters import Meters
-from edge.records import Box, Frame, Observation, Reading, Track, TrackedFrame
+from edge.observe import Observer
+from edge.outlets import Outlets
+from edge.records import Box, Frame, Observation, Shown, Track, TrackedFrame
 from edge.runtime.crew import JOIN_TIMEOUT_S, Crew
+from edge.runtime.guard import Guard
 from edge.runtime.handover import HandOver, Policy
 from edge.runtime.pace import Pace
 from edge.settings import Settings
-from edge.sinks.base import Sink
+from edge.sinks.base import Sink, Viewer
 from edge.sources.base import Source
 from edge.sources.reopen import ReopeningSource
 from edge.vision.detect import HaarDetector
 from edge.vision.follow import FaceFollower, Scanned
-from edge.vision.name import FaceNamer, Named
-
-SINK_CAPACITY = 256
-"""Observations that may wait for a slow sink: some eight seconds at 30 a second."""
+from edge.vision.name import FaceNamer
 
 CHECK_EVERY_S = 0.5
 
@@ -70,10 +70,11 @@ class Pipeline:
         self,
         source: Source,
         steps: Steps,
-        sinks: Sequence[Sink],
+        sinks: Sequence[Sink | Guard[Observation]],
         meters: Meters,
         settings: Settings,
         *,
+        viewers: Sequence[Viewer | Guard[Shown]] = (),
         watch: Watch | None = None,
     ) -> None:
         self._source = source
@@ -91,7 +92,8 @@ class Pipeline:
         self._to_scan: HandOver[tuple[Frame, Box]] = HandOver(Policy.BLOCKING)
         self._scanned: HandOver[Scanned] = HandOver(Policy.BLOCKING)
         self._tracked: HandOver[TrackedFrame] = HandOver(policy)
-        self._outlets: list[HandOver[Observation]] = [HandOver(policy, capacity=SINK_CAPACITY) for _ in sinks]
+        self._observer = Observer(steps.namer, meters, stills=source.stills)
+        self._outlets = Outlets(sinks, viewers, policy)
         self._crew = Crew()
         self._crew.add("capture", self._capture, ends=[self._frames])
         if source.stills:
@@ -99,11 +101,10 @@ class Pipeline:
         else:
             self._crew.add("follow", self._follow, ends=[self._frames, self._to_scan, self._tracked])
             self._crew.add("scan", self._scan, ends=[self._to_scan, self._scanned])
-        self._crew.add("name", self._name, ends=[self._tracked, *self._outlets])
-        for sink, outlet in zip(sinks, self._outlets, strict=True):
-            self._crew.add(sink.name, partial(_deliver, sink, outlet), ends=[outlet])
+        self._crew.add("name", self._name, ends=[self._tracked, self._outlets])
+        self._outlets.enlist(self._crew)
         meters.dropped = lambda: self._frames.dropped + self._tracked.dropped
-        meters.undelivered = lambda: sum(outlet.dropped for outlet in self._outlets)
+        meters.undelivered = lambda: self._outlets.dropped
 
     def ask_stop(self) -> None:
         """End in good order; may be called from any thread and from a signal handler."""
@@ -185,41 +186,8 @@ class Pipeline:
 
     def _name(self) -> None:
         while True:
-            observation = self._observe(self._tracked.get())
-            for outlet in self._outlets:
-                outlet.put(observation)
-
-    def _observe(self, item: TrackedFrame) -> Observation:
-        """What is said of every face that was found in this very frame."""
-        frame, meters, namer = item.frame, self._meters, self._steps.namer
-        if self._source.stills:
-            namer.reset()
-        with meters.name.measure():
-            named = namer.update(frame.gray, item.tracks, position_s=frame.position_s)
-        readings = tuple(
-            self._reading(frame, track, named[track.track_id]) for track in item.tracks if track.track_id in named
-        )
-        meters.latency.add(time.monotonic() - frame.captured_at)
-        meters.emotions.update(reading.emotion for reading in readings)
-        meters.frames_with_face += bool(readings)
-        meters.faces = len(readings)
-        present = tuple(track.track_id for track in item.tracks)
-        return Observation(frame.index, frame.source, frame.captured_at, frame.position_s, readings, present)
-
-    def _reading(self, frame: Frame, track: Track, named: Named) -> Reading:
-        height, width = frame.gray.shape
-        said = named.said
-        return Reading(
-            track_id=track.track_id,
-            box=track.box.clipped(width, height),
-            emotion=said.emotion,
-            confidence=said.confidence,
-            probabilities=dict(zip(self._steps.namer.labels, said.probabilities.tolist(), strict=True)),
-            frame_index=frame.index,
-            captured_at=frame.captured_at,
-            latency_s=time.monotonic() - frame.captured_at,
-            unclear=named.unclear,
-        )
+            tracked = self._tracked.get()
+            self._outlets.put(tracked.frame, self._observer.observe(tracked))
 
     def _check(self) -> None:
         now_s = time.monotonic()
@@ -246,11 +214,3 @@ class Pipeline:
         self._frames.close(discard=True)
         self._to_scan.close(discard=True)
         self._tracked.close(discard=True)
-
-
-def _deliver(sink: Sink, outlet: HandOver[Observation]) -> None:
-    try:
-        while True:
-            sink.write(outlet.get())
-    finally:
-        sink.close()

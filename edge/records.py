@@ -176,3 +176,11 @@ class Observation:
     position_s: float
     readings: tuple[Reading, ...]
     present: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """A frame with all that is said of it: what viewers are given, and nothing else is. It is shared, never copied."""
+
+    frame: Frame
+    observation: Observation

@@ -10,6 +10,7 @@ from typing import TextIO
 import cv2
 
 from edge.board import Board
+from edge.extras import Surroundings, needs_color, open_extras
 from edge.health import Health
 from edge.manifest import read_model
 from edge.meters import Meters
@@ -17,7 +18,8 @@ from edge.pipeline import Pipeline, Steps
 from edge.runtime.journal import is_journal
 from edge.runtime.keys import on_key
 from edge.service import Service
-from edge.settings import LogSettings, Settings
+from edge.settings import Settings
+from edge.sink_settings import LogSettings
 from edge.sinks.base import Sink
 from edge.sinks.changes import Changes
 from edge.sinks.console import PlainLines
@@ -50,7 +52,7 @@ def run(settings: Settings, *, json_output: bool) -> None:
     new_steps = build_steps(settings)
     meters = Meters()
     with ExitStack() as undo:
-        source = open_source(settings.source)
+        source = open_source(settings.source, color=needs_color(settings))
         undo.callback(source.close)
         log = open_log(settings.log, source)
         undo.callback(log.close)
@@ -65,9 +67,14 @@ def run(settings: Settings, *, json_output: bool) -> None:
             undo.callback(console.close)
             sinks.append(console)
         health = Health(meters, source, log, Board(), stalled_s=settings.source.stall_timeout_s)
+        steps = new_steps(stills=source.stills)
+        extras = open_extras(settings, Surroundings(health.status, meters, steps.namer.labels))
+        health.sinks = [*extras.sinks, *extras.viewers]
         service = Service(health, summary_interval_s=summary_interval_s)
         undo.callback(service.close)
-        pipeline = Pipeline(source, new_steps(stills=source.stills), sinks, meters, settings, watch=service)
+        pipeline = Pipeline(
+            source, steps, [*sinks, *extras.sinks], meters, settings, viewers=extras.viewers, watch=service
+        )
         undo.pop_all()  # from here on the pipeline closes what it was given
     try:
         with _signals(pipeline.ask_stop), on_key("q", pipeline.ask_stop):

@@ -2,15 +2,17 @@
 
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta
 
-Positive = Annotated[float, Meta(gt=0.0)]
-Share = Annotated[float, Meta(ge=0.0, le=1.0)]
-
-
-class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Base of the sections: read-only, and an unknown key is an error."""
+from edge.section import Positive, Section, Share
+from edge.sink_settings import (
+    DisplaySettings,
+    LogSettings,
+    MetricsSettings,
+    MqttSettings,
+    PageSettings,
+    PrivacySettings,
+)
 
 
 class SourceSettings(Section, frozen=True):
@@ -144,23 +146,6 @@ class SmoothSettings(Section, frozen=True):
     hysteresis: Share = 0.08
 
 
-class LogSettings(Section, frozen=True):
-    """[log] The JSON-lines log.
-
-    path: the file; it is appended to.
-    mode: `all` writes each reading, `changes` appearances, changes, departures and a summary; `auto` is `changes`
-        for cameras and `all` for files.
-    summary_interval_s: time between two summaries in mode `changes`, s.
-    on_error: when the file cannot be written, on a full disk for one: `stop` ends the run, so that nothing is lost
-        unnoticed; `retry` goes on, keeps the newest lines for later and counts those that it had to drop.
-    """
-
-    path: str = "readings.jsonl"
-    mode: Literal["auto", "all", "changes"] = "auto"
-    summary_interval_s: Positive = 60.0
-    on_error: Literal["stop", "retry"] = "stop"
-
-
 PROFILES: dict[str, dict[str, dict[str, float]]] = {
     "low-power": {
         "schedule": {"scan_interval_s": 2.0, "motion_scan_gap_s": 0.2, "max_fps": 10.0, "idle_fps": 2.0},
@@ -191,3 +176,8 @@ class Settings(Section, frozen=True):
     name: NameSettings = NameSettings()
     smooth: SmoothSettings = SmoothSettings()
     log: LogSettings = LogSettings()
+    page: PageSettings = PageSettings()
+    display: DisplaySettings = DisplaySettings()
+    mqtt: MqttSettings = MqttSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    privacy: PrivacySettings = PrivacySettings()

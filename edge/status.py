@@ -16,6 +16,19 @@ _TIMEOUT_S = 5.0
 State = Literal["starting", "running", "camera lost", "stalled", "stopping"]
 
 
+class SinkStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How a sink beside the log is.
+
+    error: why it does not serve, else empty. note: what is good to know of it, such as its address.
+    dropped: what it was not given: while it was not open, or since it was too slow.
+    """
+
+    name: str
+    error: str = ""
+    note: str = ""
+    dropped: int = 0
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """How the service is at this moment. Fields that a newer version adds are passed over by an older one.
 
@@ -31,6 +44,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     log_dropped: lines that could not be written. log_error: why the log cannot be written now, else empty.
     temperature_c: of the hottest sensor. throttled: the firmware's flags in words. core_v: the processor's voltage.
         None where the machine does not tell.
+    sinks: those beside the log.
     last_error: the newest warning or error. last_error_at: RFC 3339 in UTC, else empty.
     """
 
@@ -56,6 +70,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     temperature_c: float | None
     throttled: list[str] | None
     core_v: float | None
+    sinks: list[SinkStatus] = []
     last_error: str = ""
     last_error_at: str = ""
 
@@ -74,7 +89,9 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
             return self.state
         faces = "1 face" if self.faces == 1 else f"{self.faces} faces"
         rate = f"{self.fps:.1f} frames/s, {faces}" if self.fps else "running"
-        return rate + (f", the log cannot be written: {self.log_error}" if self.log_error else "")
+        faults = [f"the log cannot be written: {self.log_error}"] if self.log_error else []
+        faults += [f"{sink.name}: {sink.error}" for sink in self.sinks if sink.error]
+        return ", ".join([rate, *faults])
 
 
 def ask_status(path: Path = STATUS_SOCKET) -> Status:

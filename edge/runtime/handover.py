@@ -3,7 +3,7 @@
 import threading
 from collections import deque
 from enum import Enum
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, overload
 
 T = TypeVar("T")
 
@@ -55,19 +55,27 @@ class HandOver(Generic[T]):
             self._items.append(item)
             self._changed.notify_all()
 
-    def get(self) -> T:
-        """Wait for the next item.
+    @overload
+    def get(self) -> T: ...
+
+    @overload
+    def get(self, *, timeout_s: float | None) -> T | None: ...
+
+    def get(self, *, timeout_s: float | None = None) -> T | None:
+        """Wait for the next item, or at most `timeout_s`; then None.
 
         Raises:
             Closed: nothing more will come.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._items)
-            if not self._items:
+            self._changed.wait_for(lambda: self._closed or self._items, timeout_s)
+            if self._items:
+                item = self._items.popleft()
+                self._changed.notify_all()
+                return item
+            if self._closed:
                 raise Closed
-            item = self._items.popleft()
-            self._changed.notify_all()
-            return item
+            return None
 
     def poll(self) -> T | None:
         """The next item, or None where there is none yet.
@@ -75,12 +83,7 @@ class HandOver(Generic[T]):
         Raises:
             Closed: nothing more will come.
         """
-        with self._changed:
-            if self._items:
-                return self.get()
-            if self._closed:
-                raise Closed
-            return None
+        return self.get(timeout_s=0.0)
 
     def close(self, *, discard: bool = False) -> None:
         """Let nothing more in. May be called twice. discard: throw away what is still there, too."""

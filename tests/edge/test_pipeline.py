@@ -238,7 +238,7 @@ def test_somebody_may_watch_a_run(steps):
 
 def test_what_a_slow_sink_misses_is_counted(steps, monkeypatch):
     """Its place holds so many; what came before is not delivered, and not forgotten either."""
-    monkeypatch.setattr("edge.pipeline.SINK_CAPACITY", 1)
+    monkeypatch.setattr("edge.outlets.SINK_CAPACITY", 1)
     meters, go_on = Meters(), threading.Event()
 
     class Slow(Collect):

@@ -254,7 +254,7 @@ def test_a_files_next_frame_waits_for_the_scan():
 
 def test_a_slow_sink_does_not_slow_a_camera(monkeypatch):
     """Its queue drops the oldest; what is in it still arrives."""
-    monkeypatch.setattr(pipeline_module, "SINK_CAPACITY", 4)
+    monkeypatch.setattr("edge.outlets.SINK_CAPACITY", 4)
     with Run(Source(live=True)) as run:
         run.sink.go.clear()
         wait_for(lambda: run.meters.latency.count >= 20)

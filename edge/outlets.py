@@ -1,0 +1,81 @@
+"""Hands what is said of each frame to every sink, on a thread for each."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TypeVar
+
+from edge.records import Frame, Observation, Shown
+from edge.runtime.crew import Crew
+from edge.runtime.guard import Guard
+from edge.runtime.handover import HandOver, Policy
+from edge.sinks.base import Sink, Taker, Viewer
+
+T = TypeVar("T")
+
+SINK_CAPACITY = 256
+"""Observations that may wait for a slow sink: some eight seconds at 30 a second."""
+
+VIEWER_CAPACITY = 1
+"""Pictures are large, and only the newest is of use."""
+
+
+class Outlets:
+    """The sinks' and the viewers' ends. What is guarded never holds anything up, not even a file: newest wins there.
+
+    sinks: are given each observation. viewers: are given each picture with its observation.
+    policy: for those that are not guarded.
+    """
+
+    def __init__(
+        self,
+        sinks: Sequence[Sink | Guard[Observation]],
+        viewers: Sequence[Viewer | Guard[Shown]],
+        policy: Policy,
+    ) -> None:
+        self._sinks = [(sink, _new_outlet(sink, policy, SINK_CAPACITY)) for sink in sinks]
+        self._viewers = [(viewer, _new_outlet(viewer, policy, VIEWER_CAPACITY)) for viewer in viewers]
+
+    @property
+    def dropped(self) -> int:
+        """Observations that a sink was too slow for."""
+        return sum(outlet.dropped for _, outlet in self._sinks)
+
+    def enlist(self, crew: Crew) -> None:
+        """Add a worker for each."""
+        for sink, outlet in self._sinks:
+            crew.add(sink.name, partial(_deliver, sink, outlet), ends=[outlet])
+        for viewer, window in self._viewers:
+            crew.add(viewer.name, partial(_deliver, viewer, window), ends=[window])
+
+    def put(self, frame: Frame, observation: Observation) -> None:
+        """Give everybody the newest.
+
+        Raises:
+            Closed: one of them takes no more.
+        """
+        for _, outlet in self._sinks:
+            outlet.put(observation)
+        for _, window in self._viewers:
+            window.put(Shown(frame, observation))
+
+    def close(self) -> None:
+        """Let nothing more in; what is there is still delivered."""
+        for _, outlet in self._sinks:
+            outlet.close()
+        for _, window in self._viewers:
+            window.close()
+
+
+def _new_outlet(taker: Taker[T] | Guard[T], policy: Policy, capacity: int) -> HandOver[T]:
+    return HandOver(Policy.NEWEST_WINS if isinstance(taker, Guard) else policy, capacity=capacity)
+
+
+def _deliver(taker: Taker[T] | Guard[T], outlet: HandOver[T]) -> None:
+    if isinstance(taker, Guard):
+        taker.deliver(outlet)
+        return
+    try:
+        while True:
+            taker.write(outlet.get())
+    finally:
+        taker.close()

@@ -1,0 +1,134 @@
+"""Keeps the faults of a consumer that is not needed away from the run: they are told, and it is tried again."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
+
+from edge.errors import EdgeError
+from edge.runtime.handover import Closed, HandOver
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+T_contra = TypeVar("T_contra", contravariant=True)
+
+FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
+"""Between two tries; the wait doubles with each in vain."""
+
+STEADY_S = 60.0
+"""What worked for this long was not broken: the next wait begins with the shortest again."""
+
+
+class Consumer(Protocol[T_contra]):
+    """What takes items, and may fail.
+
+    error: why it does not reach whom it serves at the moment, though it takes items, else empty.
+    note: what is good to know of it, in a few words, such as its address; else empty.
+    """
+
+    @property
+    def error(self) -> str:
+        """Empty where all is well."""
+
+    @property
+    def note(self) -> str:
+        """A few words."""
+
+    def write(self, item: T_contra, /) -> None:
+        """Take an item. Any error makes the guard close it, and open a new one later."""
+
+    def close(self) -> None:
+        """Give everything back. Called once."""
+
+
+class Guard(Generic[T]):
+    """Opens a consumer, feeds it, and opens it anew after a fault; until then its items are thrown away and counted.
+
+    All of it happens on the thread that calls `deliver`, so that neither a slow opening nor a fault is felt elsewhere.
+
+    name: what messages call it. dropped: items that came while it was not open.
+    first_wait_s: between a fault and the next try, s; it doubles with each try in vain.
+    """
+
+    def __init__(
+        self, name: str, open_consumer: Callable[[], Consumer[T]], *, first_wait_s: float = FIRST_WAIT_S
+    ) -> None:
+        self.name = name
+        self.dropped = 0
+        self._open_consumer = open_consumer
+        self._first_wait_s = self._wait_s = first_wait_s
+        self._consumer: Consumer[T] | None = None
+        self._fault = ""
+        self._opened_s = 0.0
+        self._retry_s = 0.0
+
+    @property
+    def error(self) -> str:
+        """Why it does not serve at the moment, else empty. Any thread may ask."""
+        consumer = self._consumer
+        return self._fault if consumer is None else consumer.error
+
+    @property
+    def note(self) -> str:
+        """What is good to know of it, else empty. Any thread may ask."""
+        consumer = self._consumer
+        return "" if consumer is None else consumer.note
+
+    def deliver(self, inbox: HandOver[T]) -> None:
+        """Feed it from `inbox` until that is closed."""
+        try:
+            while True:
+                self._open_if_due()
+                item = inbox.get(timeout_s=self._until_retry_s())
+                if item is not None:
+                    self._give(item)
+        except Closed:
+            self._end()
+
+    def _until_retry_s(self) -> float | None:
+        """How long to wait for an item, s; None is for as long as it takes."""
+        return None if self._consumer is not None else max(0.0, self._retry_s - time.monotonic())
+
+    def _open_if_due(self) -> None:
+        if self._consumer is not None or time.monotonic() < self._retry_s:
+            return
+        try:
+            self._consumer = self._open_consumer()
+        except Exception as error:  # noqa: BLE001  # whatever it is, the run goes on without it
+            self._fail(error)
+            return
+        self._opened_s = time.monotonic()
+        if self._fault:
+            log.info("%s: works again", self.name)
+        self._fault = ""
+
+    def _give(self, item: T) -> None:
+        if self._consumer is None:
+            self.dropped += 1
+            return
+        try:
+            self._consumer.write(item)
+        except Exception as error:  # noqa: BLE001  # as above
+            if time.monotonic() - self._opened_s >= STEADY_S:
+                self._wait_s = self._first_wait_s
+            self._fail(error)
+            self._end()
+
+    def _fail(self, error: Exception) -> None:
+        kind = "" if isinstance(error, EdgeError) else f"unexpected {type(error).__name__}: "
+        fault = f"{kind}{error}"
+        if fault != self._fault:  # the same again every minute would fill the log
+            log.warning("%s: %s; trying again", self.name, fault, exc_info=error if log.isEnabledFor(10) else None)
+        self._fault = fault
+        self._retry_s = time.monotonic() + self._wait_s
+        self._wait_s = min(2 * self._wait_s, LONGEST_WAIT_S)
+
+    def _end(self) -> None:
+        consumer, self._consumer = self._consumer, None
+        if consumer is None:
+            return
+        try:
+            consumer.close()
+        except Exception as error:  # noqa: BLE001  # as above
+            log.warning("%s: cannot be closed in good order: %s", self.name, error)

@@ -1,0 +1,132 @@
+"""A guarded consumer's faults stay its own: they are told, and it is opened anew."""
+
+import threading
+
+import pytest
+
+from edge.errors import SinkError
+from edge.runtime.guard import Guard
+from edge.runtime.handover import HandOver, Policy
+
+
+class Lamp:
+    """A consumer that fails when it is told to."""
+
+    error = ""
+    note = "at the window"
+
+    def __init__(self, house):
+        self.house = house
+        house.opened += 1
+        if house.dark:
+            raise SinkError("lamp: expected power, found none: plug it in")
+
+    def write(self, item):
+        if item == "break":
+            raise ValueError("the bulb")
+        self.house.shown.append(item)
+        self.house.changed.set()
+
+    def close(self):
+        self.house.closed += 1
+        if self.house.dark:
+            raise OSError("the switch is gone")
+
+
+class House:
+    """Feeds a guarded lamp on a thread of its own."""
+
+    def __init__(self, *, dark=False, first_wait_s=0.01):
+        self.opened = self.closed = 0
+        self.shown, self.dark, self.changed = [], dark, threading.Event()
+        self.guard = Guard("lamp", lambda: Lamp(self), first_wait_s=first_wait_s)
+        self.inbox = HandOver(Policy.NEWEST_WINS, capacity=10)
+        self.thread = threading.Thread(target=self.guard.deliver, args=(self.inbox,), daemon=True)
+        self.thread.start()
+
+    def end(self):
+        self.inbox.close()
+        self.thread.join(5)
+        assert not self.thread.is_alive()
+
+
+@pytest.fixture
+def house():
+    house = House()
+    yield house
+    house.end()
+
+
+def wait_for(condition):
+    for _ in range(1000):
+        if condition():
+            return
+        threading.Event().wait(0.005)
+    raise AssertionError("it never came true")
+
+
+def test_items_reach_the_consumer_in_order(house):
+    """What is well is merely fed, and tells its note."""
+    for item in "abc":
+        house.inbox.put(item)
+    wait_for(lambda: house.shown == ["a", "b", "c"])
+    assert (house.opened, house.guard.dropped, house.guard.error) == (1, 0, "")
+    assert house.guard.note == "at the window"
+
+
+def test_a_fault_closes_it_and_it_is_opened_anew(house, caplog):
+    """An error nobody foresaw costs that one item; what comes later reaches a new consumer."""
+    house.inbox.put("break")
+    wait_for(lambda: house.opened == 2)
+    house.inbox.put("after")
+    wait_for(lambda: house.shown == ["after"])
+    assert house.closed == 1
+    assert house.guard.error == ""
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
+        "lamp: unexpected ValueError: the bulb; trying again"
+    ]
+
+
+def test_it_is_tried_without_items_too_and_told_once(caplog):
+    """A page must be there even while a camera is lost; and the same fault again does not fill the log."""
+    house = House(dark=True)
+    wait_for(lambda: house.opened >= 3)
+    assert house.guard.error == "lamp: expected power, found none: plug it in"
+    assert house.guard.note == ""
+    house.dark = False
+    wait_for(lambda: house.guard.error == "")
+    house.end()
+    assert house.closed == 1
+    assert len([record for record in caplog.records if record.levelname == "WARNING"]) == 1
+
+
+def test_what_comes_while_it_is_broken_is_counted(caplog):
+    """Thrown away, but not unnoticed."""
+    house = House(dark=True, first_wait_s=1000)
+    wait_for(lambda: house.guard.error)
+    for item in "abc":
+        house.inbox.put(item)
+    wait_for(lambda: house.guard.dropped == 3)
+    house.end()
+    assert house.shown == []
+    assert caplog.records
+
+
+def test_the_wait_doubles_up_to_a_minute():
+    """What stays broken is not tried all the time."""
+    guard = Guard("lamp", lambda: Lamp(House()))
+    waits = []
+    for _ in range(9):
+        waits.append(guard._wait_s)
+        guard._fail(SinkError("dark"))
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+
+
+def test_an_error_at_the_end_is_a_line(caplog):
+    """Closing may fail as well; the run ends in good order all the same."""
+    house = House()
+    house.inbox.put("a")
+    wait_for(lambda: house.shown)
+    house.dark = True
+    house.end()
+    assert "cannot be closed in good order: the switch is gone" in caplog.text
