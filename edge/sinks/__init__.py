@@ -1,1 +1,1 @@
-"""Where readings go: the JSON-lines log, the console."""
+"""Where readings and pictures go."""
