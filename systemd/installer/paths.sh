@@ -13,6 +13,7 @@ ready_s=${READY_SECONDS:-300}
 root=$DESTDIR$PREFIX
 versions=$root/versions
 config=/etc/edge-emotion/edge.toml
+token=/etc/edge-emotion/web-token
 unit=edge-emotion.service
 unit_file=$DESTDIR/etc/systemd/system/$unit
 drop_ins=$unit_file.d

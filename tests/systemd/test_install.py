@@ -1,8 +1,10 @@
 """The installer makes what the service needs, says what it cannot do in one line, and changes nothing before it can."""
 
+import base64
 import fcntl
 import os
 import shutil
+import stat
 import subprocess
 
 import pytest
@@ -60,6 +62,19 @@ def test_a_dry_run_names_each_step_and_does_nothing(install, release, place, fir
     assert dry.stdout.replace(str(place), str(true_place)).splitlines()[:-1] == said.splitlines()[:-1]
 
 
+def test_a_token_is_drawn_that_only_root_can_read(install, release, place, installed):  # noqa: ARG001
+    """Of 32 random bytes, for the live page; another one on each machine, and the same one after an upgrade."""
+    token = place / "etc/edge-emotion/web-token"
+    drawn = token.read_text()
+    assert len(base64.urlsafe_b64decode(drawn.strip() + "=")) == 32
+    assert stat.S_IMODE(token.stat().st_mode) == 0o600
+    assert install(release("1.1.0")).returncode == 0
+    assert token.read_text() == drawn
+    token.unlink()
+    assert install(release("1.1.0")).returncode == 0
+    assert token.read_text() != drawn
+
+
 @pytest.mark.parametrize("found", ["armhf", "armel", "i386"])
 def test_a_32_bit_system_is_refused(install, release, place, stubs, found):
     """A 32-bit system on a 64-bit kernel counts as what its packages are."""
@@ -85,6 +100,7 @@ def test_another_python_is_refused(install, release, place, stubs, found):
 def test_somebody_who_is_not_root_is_refused(install, release, place, stubs):
     """Without DESTDIR it would write to the machine itself."""
     stubs("id", '[ "$1" = -u ] && echo 1000 || echo ada')
+    stubs("dpkg", "echo none")  # without what is tested here it would go no further, and still not write there
     folder = release()
     done = install(folder, "--no-start", DESTDIR="", PREFIX=str(place))
     assert done.returncode == 2

@@ -25,6 +25,7 @@ def test_configuration_and_logs_stay(install, used):
     assert done.returncode == 0, done.stderr
     assert files(used) == {
         "etc/edge-emotion/edge.toml",
+        "etc/edge-emotion/web-token",
         "etc/systemd/system/edge-emotion.service.d/mine.conf",  # `systemctl edit` writes there
         "var/log/edge-emotion/readings.jsonl",
     }

@@ -97,6 +97,26 @@ def test_faults_that_do_not_mend_themselves_are_not_tried_again():
     assert ("RestartPreventExitStatus", "2 4") in settings_of("edge-emotion.service")
 
 
+def test_the_live_pages_token_reaches_the_service_alone():
+    """It is handed over by systemd, and a machine without one still has a service: the line has a default, too."""
+    settings = settings_of("edge-emotion.service")
+    assert ("LoadCredential", "web-token:/etc/edge-emotion/web-token") in settings
+    assert ("SetCredential", r"web-token:\n") in settings
+
+
+def test_device_classes_are_those_of_the_kernel():
+    """As /proc/devices names them, which is not always as the files in /dev are called: spidev's driver says spi."""
+    allowed = [
+        value.split()
+        for name in ("edge-emotion.service", "edge-emotion-pins.conf")
+        for key, value in settings_of(name)
+        if key == "DeviceAllow"
+    ]
+    camera = {"char-video4linux", "char-media", "char-dma_heap", "char-vcio"}
+    assert {name for name, _ in allowed} == camera | {"char-gpiochip", "char-i2c", "char-spi", "char-fb"}
+    assert {rights for _, rights in allowed} == {"rw"}
+
+
 def test_no_group_is_asked_for_that_debian_lacks():
     """A unit with a missing group is not started: only the drop-in for pins asks for those of Raspberry Pi OS."""
     groups = [value for key, value in settings_of("edge-emotion.service") if key == "SupplementaryGroups"]
