@@ -32,8 +32,10 @@ def _space(context: Context) -> Finding:
     free_mb = facts.f_bavail * facts.f_frsize // _MB
     remedy = f"sudo du -xh {folder} | sort -h | tail names what takes the room"
     if facts.f_flag & os.ST_RDONLY:
+        mounted = next(place for place in (folder, *folder.parents) if place.is_mount())
         return failed(
-            f"{folder}: expected a file system that can be written, found a read-only one", "sudo mount -o remount,rw /"
+            f"{folder}: expected a file system that can be written, found a read-only one",
+            f"sudo mount -o remount,rw {mounted}",
         )
     if facts.f_files and not facts.f_favail and context.settings.log.on_error == "stop":
         return failed(f"{folder}: expected room for a file, found no inode free", remedy)

@@ -48,21 +48,33 @@ def _python(context: Context) -> Finding:
     return failed(f"expected Python 3.11 to 3.13, found {found}", "sudo apt install python3, then install again")
 
 
-def _numpy(_: Context) -> Finding:
+def _numpy(context: Context) -> Finding:
     import numpy as np  # noqa: PLC0415  # whether it can be imported is the question
 
-    said = f"{np.__version__}, {Path(np.__file__).parent}"
+    folder = Path(np.__file__).parent
+    said = f"{np.__version__}, {folder}"
+    misfit = _misfit()
+    if misfit:
+        return failed(f"expected a numpy that picamera2's simplejpeg fits, found {said}: {misfit}", _without(folder))
+    if _hides_apts(folder, context.at("usr/lib/python3/dist-packages/numpy")):
+        return warning(f"expected apt's numpy, which apt's packages are built with, found {said}", _without(folder))
+    return ok(said if misfit is None else f"{said}; picamera2's simplejpeg fits")
+
+
+def _misfit() -> str | None:
+    """Return why picamera2's simplejpeg does not fit this numpy; empty: it fits; None: it is not there."""
     if importlib.util.find_spec("simplejpeg") is None:
-        return ok(said)
+        return None
     try:
-        import simplejpeg  # type: ignore[import-not-found]  # noqa: F401, PLC0415  # as above
+        import simplejpeg  # type: ignore[import-not-found]  # noqa: F401, PLC0415  # that it can be imported is in question
     except (ValueError, ImportError) as error:  # "numpy.dtype size changed": built against another numpy
-        reason = " ".join(str(error).split())
-        return failed(
-            f"expected a numpy that picamera2's simplejpeg fits, found {said}: {reason}",
-            _without(Path(np.__file__).parent),
-        )
-    return ok(f"{said}; picamera2's simplejpeg fits")
+        return " ".join(str(error).split())
+    return ""
+
+
+def _hides_apts(folder: Path, apts: Path) -> bool:
+    """Whether this environment sees apt's packages, but another numpy than apt's."""
+    return str(apts.parent) in sys.path and apts.exists() and folder != apts
 
 
 def _without(folder: Path) -> str:

@@ -47,7 +47,9 @@ def open_interpreter(content: bytes, *, package: Package = "auto") -> tuple[Any,
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise ModelError(f"expected a TFLite model, and {name} cannot open it: {reason}") from error
         return interpreter, name
-    raise ModelError(f"expected ai-edge-litert or tflite-runtime, found neither ({'; '.join(problems)}): make run")
+    raise ModelError(
+        f"expected ai-edge-litert or tflite-runtime, found neither ({'; '.join(problems)}): install again: sudo make install, or make run"
+    )
 
 
 @contextmanager

@@ -113,3 +113,15 @@ def test_a_numpy_that_fits(find, tmp_path, monkeypatch):
     found = find("numpy")
     assert (found.status, found.remedy) == ("ok", "")
     assert "simplejpeg fits" in found.text
+
+
+def test_a_numpy_that_hides_apts(find, tmp_path, monkeypatch):
+    """It may fit today; the next upgrade by apt need not. The remedy takes away this very numpy."""
+    apts = "usr/lib/python3/dist-packages"
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "root" / apts))
+    assert find("numpy").status == "ok"
+    found = find("numpy", files={f"{apts}/numpy/version": ""})
+    assert (found.status, "expected apt's numpy" in found.text) == ("warning", True)
+    assert "site-packages/numpy" in found.remedy
+    monkeypatch.delenv("PYTHONPATH")  # then this environment sees none of apt's
+    assert find("numpy").status == "ok"

@@ -31,7 +31,7 @@ def test_there_is_room(find):
         ({"free_mb": 40}, "warning", "found 40 MB", "du -xh"),
         ({"free_mb": 0}, "failed", "found 0 MB", "du -xh"),
         ({"free_mb": 500, "inodes": 0}, "failed", "no inode free", "du -xh"),
-        ({"free_mb": 500, "read_only": True}, "failed", "read-only", "sudo mount -o remount,rw"),
+        ({"free_mb": 500, "read_only": True}, "failed", "read-only", "sudo mount -o remount,rw /"),
     ],
 )
 def test_a_disk_without_room_is_named(find, facts, status, words, remedy):
@@ -156,13 +156,14 @@ def test_the_settings_are_read_by_the_services_own_reader(find, config):
 )
 def test_settings_that_cannot_be_used_are_named(find, config, text, words):
     """In the words of a run."""
-    found = find("settings", config=config(text))
-    assert found.status == "failed"
+    path = config(text)
+    found = find("settings", config=path)
+    assert (found.status, found.remedy) == ("failed", f"sudo nano {path}")
     assert words in found.text
 
 
 def test_settings_that_are_not_there_are_named(find, tmp_path):
     """The file that was asked for, not the defaults in its place."""
     found = find("settings", config=tmp_path / "none.toml")
-    assert found.status == "failed"
+    assert (found.status, found.remedy) == ("failed", "give another --config")
     assert "none.toml" in found.text
