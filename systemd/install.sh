@@ -69,6 +69,7 @@ main() {
     take_lock
     [ -z "$use_apt" ] || install_packages
     name_release
+    ! is_damaged "$release" || build_beside
     if is_complete "$release"; then
         say "version $release is built already"
     else

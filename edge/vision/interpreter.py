@@ -48,7 +48,8 @@ def open_interpreter(content: bytes, *, package: Package = "auto") -> tuple[Any,
             raise ModelError(f"expected a TFLite model, and {name} cannot open it: {reason}") from error
         return interpreter, name
     raise ModelError(
-        f"expected ai-edge-litert or tflite-runtime, found neither ({'; '.join(problems)}): install again: sudo make install, or make run"
+        f"expected ai-edge-litert or tflite-runtime, found neither ({'; '.join(problems)}):"
+        " install again with make run, or for the service with sudo make install"
     )
 
 

@@ -22,6 +22,16 @@ name_release() { # the product's version, and what tells apart two builds of it
     ) | sha256sum | cut -c 1-8)
 }
 
+is_damaged() { # RELEASE: it was complete, and would not run any more, as its own doctor says
+    local folder=$versions/$1
+    is_complete "$1" && ! "$folder/venv/bin/python" -I -m edge doctor --no-camera --config "$folder/systemd/edge.toml" >"$log" 2>&1
+}
+
+build_beside() { # what may run now is not built over, but left out when old versions are removed
+    step "version $release is damaged: building it again" rm -f -- "$versions/$release/complete"
+    release+=-again
+}
+
 build_release() {
     local folder=$versions/$release
     check_space

@@ -144,3 +144,16 @@ def test_there_must_be_a_version_to_go_back_to(install, release, place, installe
         done.stderr
         == f"error: expected a version before {installed} in {place}/opt/edge-emotion/versions, found none\n"
     )
+
+
+def test_a_damaged_version_is_built_again(install, release, place, installed):
+    """As after a fault of the card: to install again mends it, and the damaged one is not kept to go back to."""
+    (place / "opt/edge-emotion/versions" / installed / "models/edge_small.tflite").write_bytes(b"no model")
+    done = install(release())
+    assert done.returncode == 0, done.stderr
+    assert f"version {installed} is damaged: building it again\n" in done.stdout
+    version = place / "opt/edge-emotion/current"
+    assert (version / "models/edge_small.tflite").stat().st_size > 10_000
+    assert current(place) != installed
+    assert versions(place) == {"1.0.0"}
+    assert len(list((place / "opt/edge-emotion/versions").iterdir())) == 1
