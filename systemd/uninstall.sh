@@ -44,7 +44,7 @@ stop() { control stop "$unit" >/dev/null 2>&1 || true; }
 
 remove_unit() {
     ! has_systemd || control disable "$unit" >/dev/null 2>&1 || true
-    rm -f -- "$unit_file" "$drop_ins/backoff.conf" "$drop_ins/pins.conf"
+    rm -f -- "$unit_file" "$drop_ins"/{backoff,pins,network}.conf
     [ ! -d "$drop_ins" ] || rmdir --ignore-fail-on-non-empty "$drop_ins" # what its owner has added there stays
     ! is_booted || control daemon-reload
 }

@@ -1,6 +1,6 @@
 """All checks, in the order in which they are run: what others depend on comes first."""
 
-from edge.doctor import board, camera, configuration, frames, model, service, sinks, storage, system, vision
+from edge.doctor import board, camera, configuration, frames, model, network, service, sinks, storage, system, vision
 
 CHECKS = (
     *board.CHECKS,
@@ -12,5 +12,6 @@ CHECKS = (
     *frames.CHECKS,
     *storage.CHECKS,
     *sinks.CHECKS,
+    *network.CHECKS,
     *service.CHECKS,
 )

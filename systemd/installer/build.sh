@@ -20,6 +20,7 @@ name_release() { # the product's version, and what tells apart two builds of it
             LC_ALL=C sort -z | xargs -0 sha256sum
         echo "$PREFIX" "$python_version" "$(system_numpy "$PYTHON")"
     ) | sha256sum | cut -c 1-8)
+    ! is_complete "$release-again" || release+=-again
 }
 
 is_damaged() { # RELEASE: it was complete, and would not run any more, as its own doctor says

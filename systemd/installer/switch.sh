@@ -5,8 +5,9 @@ go_back_to=""
 still_waiting=124
 
 switch_to() { # RELEASE
-    local before active=""
+    local before active="" as_it_was
     before=$(current_release)
+    as_it_was=$(unit_text)
     step "installing $unit" put_unit "$1"
     if [ -z "$before" ] && [ -n "$use_start" ] && has_systemd; then
         step "enabling $unit" quietly control enable "$unit"
@@ -17,7 +18,7 @@ switch_to() { # RELEASE
     is_packaged || step "linking the command $command_link" link_command
     if [ -z "$use_start" ] || ! is_booted; then
         return
-    elif [ "$before" = "$1" ] && [ -n "$active" ]; then
+    elif [ "$before" = "$1" ] && [ -n "$active" ] && [ "$as_it_was" = "$(unit_text)" ]; then
         say "$unit runs already"
     else
         step "starting $unit, and waiting until it is ready" restart "$1"
@@ -31,7 +32,19 @@ put_unit() { # RELEASE: the unit and its drop-ins, as that version has them
     put_drop_in "$from" backoff "$([ "$number" -lt 254 ] || echo yes)"
     # A unit with a group that does not exist is not started.
     put_drop_in "$from" pins "$(! getent group gpio i2c spi >/dev/null || echo yes)"
+    put_drop_in "$from" network "$(sinks_on_network "$1")"
     ! is_booted || quietly control daemon-reload
+}
+
+unit_text() { cat "$unit_file" "$drop_ins"/*.conf 2>/dev/null || true; }
+
+sinks_on_network() { # RELEASE: their names, as the configuration asks for them
+    "$versions/$1/venv/bin/python" -I - "$DESTDIR$config" 2>/dev/null <<END || true
+import pathlib, sys
+from edge.config import read_settings
+from edge.doctor.network import sinks_on_network
+print(*sinks_on_network(read_settings(pathlib.Path(sys.argv[1]))))
+END
 }
 
 put_drop_in() { # FOLDER NAME WANTED

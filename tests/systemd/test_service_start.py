@@ -72,11 +72,12 @@ def test_an_upgrade_does_not_enable_what_its_owner_disabled(run, newer, state):
 
 def test_the_same_version_is_not_started_again(run, release, state, installed):  # noqa: ARG001
     """A second run of the installer does not interrupt a service that works."""
-    state.write_text("active\n")
+    assert run(release()).returncode == 0
+    before = calls(state)
     done = run(release())
     assert done.returncode == 0, done.stderr
     assert "edge-emotion.service runs already" in done.stdout
-    assert not any(line.startswith(("restart", "start")) for line in calls(state))
+    assert not any(line.startswith(("restart", "start")) for line in calls(state)[len(before) - 1 :])
 
 
 def test_a_dry_run_leaves_a_running_service_alone(run, newer, place, state):
@@ -136,6 +137,29 @@ def test_drop_ins_are_those_that_this_machine_understands(run, newer, place, stu
     (folder / "mine.conf").touch()
     assert run(newer, SYSTEMD=systemd).returncode == 0
     assert {path.name for path in folder.iterdir()} == expected | {"mine.conf"}
+
+
+@pytest.mark.parametrize(
+    "sink", ["[page]\nenabled = true\n", '[mqtt]\nhost = "broker"\n', "[metrics]\nenabled = true\n"]
+)
+def test_the_network_is_open_as_long_as_a_sink_needs_it(run, newer, place, state, sink):
+    """The installer, run again after a change of the configuration, opens or closes it, and starts the service anew."""
+    drop_in = place / "etc/systemd/system/edge-emotion.service.d/network.conf"
+    assert run(newer).returncode == 0
+    assert not drop_in.exists()
+    restarts = calls(state).count("restart --no-block edge-emotion.service")
+    config = place / "etc/edge-emotion/edge.toml"
+    kept = config.read_text()
+    for text, is_open in ((sink, True), (kept, False)):
+        config.write_text(text)
+        installed = place / "opt/edge-emotion/current"
+        done = run(installed)
+        assert done.returncode == 0, done.stderr
+        assert "is built already" in done.stdout
+        assert drop_in.exists() is is_open
+        restarts += 1
+        assert calls(state).count("restart --no-block edge-emotion.service") == restarts
+        assert "runs already" in run(installed).stdout
 
 
 def test_uninstalling_stops_and_disables(run, release, place, state, installed):  # noqa: ARG001

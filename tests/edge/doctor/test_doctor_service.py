@@ -135,3 +135,27 @@ def test_a_machine_without_systemd_is_well(find, program):
     """The program says so and exits with 1; or it is not there at all."""
     program("systemctl", "echo 'System has not been booted with systemd as init system' >&2; exit 1")
     assert find("unit").status == "ok"
+
+
+@pytest.mark.parametrize(
+    "sink", ["[page]\nenabled = true\n", '[mqtt]\nhost = "broker"\n', "[metrics]\nenabled = true\n"]
+)
+def test_a_unit_whose_network_does_not_fit_its_sinks(find, config, sink):
+    """Closed though one needs it, open though none does; the remedy is the installer that lies in the installation."""
+    installed = {"opt/edge-emotion/current": ""}
+    drop_in = {"etc/systemd/system/edge-emotion.service.d/network.conf": ""}
+    remedy = "sudo /opt/edge-emotion/current/systemd/install.sh"
+    asked, none = config(sink), None
+    closed = find("network", files=installed, config=asked)
+    assert (closed.status, closed.remedy) == ("warning", remedy)
+    assert "found it closed" in closed.text
+    assert find("network", files=installed | drop_in, config=asked).status == "ok"
+    opened = find("network", files=installed | drop_in, config=none)
+    assert (opened.status, opened.remedy) == ("warning", remedy)
+    assert "found it open" in opened.text
+
+
+@pytest.mark.parametrize("files", [{}, {"opt/edge-emotion/current": ""}])
+def test_a_closed_network_that_nobody_needs_is_well(find, files):
+    """Also where there is no installation."""
+    assert find("network", files=files).status == "ok"
