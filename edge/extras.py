@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from edge.manifest import Manifest
 from edge.meters import Meters
 from edge.records import Observation, Shown
 from edge.runtime.guard import Guard
@@ -15,12 +16,17 @@ class Surroundings:
     """What a sink may ask beside what it is given.
 
     status: how the run is, at this moment; any thread may ask. meters: what the run counts.
-    labels: the model's, in its order.
+    model: what it says of itself.
     """
 
     status: Callable[[], Status]
     meters: Meters
-    labels: tuple[str, ...]
+    model: Manifest
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The model's, in its order."""
+        return self.model.labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +39,8 @@ class Extras:
 
 def needs_color(settings: Settings) -> bool:
     """Whether a viewer shows the camera's picture in colour: it is neither decoded nor copied where nobody does."""
-    return settings.page.enabled and settings.privacy.picture != "boxes"
+    privacy = settings.privacy
+    return settings.page.enabled and privacy.picture != "boxes" and not privacy.counts_only
 
 
 def open_extras(settings: Settings, surroundings: Surroundings) -> Extras:

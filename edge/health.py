@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
+import msgspec
+
 from edge import __version__
 from edge.board import Board, name_flags
-from edge.meters import Meters
+from edge.meters import Meters, Queue
 from edge.sinks.lines import now
 from edge.sources.base import Source
 from edge.sources.reopen import CameraState, ReopeningSource
@@ -38,6 +40,7 @@ class Reporting(Protocol):
 
     name: str
     dropped: int
+    faults: int
 
     @property
     def error(self) -> str:
@@ -64,7 +67,7 @@ class Health:
     """How a run is. `update` is called by the main thread; any may ask for the `status`.
 
     stalled_s: without a frame processed for this long the run counts as stalled, s.
-    sinks: those beside the log.
+    sinks: those beside the log. stalls: how often no frame was processed for that long.
     """
 
     def __init__(
@@ -78,7 +81,8 @@ class Health:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.last_error = LastError()
-        self.stopping = False
+        self.stopping = self._silent = False
+        self.stalls = 0
         self.sinks: Sequence[Reporting] = ()
         self._meters = meters
         self._source = source
@@ -97,7 +101,10 @@ class Health:
         now_s, frames = self._clock(), self._meters.latency.count
         moved, self._frames = frames - self._frames, frames
         if moved:
-            self._moved_s = now_s
+            self._moved_s, self._silent = now_s, False
+        elif now_s - self._moved_s > self._stalled_s and not self._silent:
+            self._silent = True
+            self.stalls += 1
         if moved == frames:  # until the first frame there is no rate
             self._rated_s, self._rated_frames = now_s, frames
         if now_s - self._rated_s >= RATE_S:
@@ -143,17 +150,22 @@ class Health:
             dropped=meters.dropped(),
             undelivered=meters.undelivered(),
             reopens=camera.reopens,
+            stalls=self.stalls,
             log=self._log.path,
             log_dropped=self._log.dropped,
             log_error=self._log.error,
             temperature_c=self._board.temperature_c(),
             throttled=None if flags is None else name_flags(flags),
             core_v=self._board.core_v(),
-            sinks=[_tell(sink) for sink in self.sinks],
+            sinks=[_tell(sink, meters.outlets.get(sink.name)) for sink in self.sinks],
             last_error=self.last_error.text,
             last_error_at=self.last_error.at,
         )
 
 
-def _tell(sink: Reporting) -> SinkStatus:
-    return SinkStatus(name=sink.name, error=sink.error, note=sink.note, dropped=sink.dropped)
+def _tell(sink: Reporting, outlet: Queue | None) -> SinkStatus:
+    told = SinkStatus(name=sink.name, error=sink.error, note=sink.note, dropped=sink.dropped, faults=sink.faults)
+    if outlet is None:
+        return told
+    dropped = told.dropped + outlet.dropped
+    return msgspec.structs.replace(told, dropped=dropped, waiting=outlet.waiting, capacity=outlet.capacity)

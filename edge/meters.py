@@ -1,10 +1,28 @@
 """What a run counts."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
+from edge.records import Observation
 from edge.runtime.timings import StepTimes
+
+
+class Queue(Protocol):
+    """What is told of a hand-over: `HandOver` says what each means."""
+
+    @property
+    def waiting(self) -> int:
+        """Items."""
+
+    @property
+    def capacity(self) -> int:
+        """Items."""
+
+    @property
+    def dropped(self) -> int:
+        """Items."""
 
 
 @dataclass(slots=True)
@@ -12,8 +30,9 @@ class Meters:
     """Counts and times. Each step's times are written by its own thread.
 
     latency: from a frame in memory to its readings. emotions: readings by name.
-    faces: in the newest frame. dropped: frames that gave way to newer ones. undelivered: frames whose readings a sink
-    was too slow for.
+    faces: in the newest frame; with `privacy.counts_only` the most in one of the last minute's.
+    dropped: frames that gave way to newer ones. undelivered: frames whose readings a sink was too slow for.
+    queues: before each step, by its name. outlets: before each sink and viewer, by its name.
     """
 
     captured: int = 0
@@ -27,3 +46,17 @@ class Meters:
     faces: int = 0
     dropped: Callable[[], int] = lambda: 0
     undelivered: Callable[[], int] = lambda: 0
+    queues: Mapping[str, Queue] = field(default_factory=dict)
+    outlets: Mapping[str, Queue] = field(default_factory=dict)
+
+    def count(self, observation: Observation) -> None:
+        """Count what is told of a frame, or of a minute."""
+        counts, readings = observation.counts, observation.readings
+        if counts is not None:
+            self.emotions.update(counts.emotions)
+            self.frames_with_face += counts.frames_with_face
+            self.faces = counts.most_faces
+            return
+        self.emotions.update(reading.emotion for reading in readings)
+        self.frames_with_face += bool(readings)
+        self.faces = len(readings)

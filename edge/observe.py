@@ -8,7 +8,7 @@ from edge.vision.name import FaceNamer, Named
 
 
 class Observer:
-    """Names the faces of each frame, and counts them.
+    """Names the faces of each frame.
 
     stills: frames have nothing to do with each other.
     """
@@ -29,9 +29,6 @@ class Observer:
             self._reading(frame, track, named[track.track_id]) for track in item.tracks if track.track_id in named
         )
         meters.latency.add(time.monotonic() - frame.captured_at)
-        meters.emotions.update(reading.emotion for reading in readings)
-        meters.frames_with_face += bool(readings)
-        meters.faces = len(readings)
         present = tuple(track.track_id for track in item.tracks)
         return Observation(frame.index, frame.source, frame.captured_at, frame.position_s, readings, present)
 

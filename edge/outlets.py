@@ -1,13 +1,19 @@
 """Hands what is said of each frame to every sink, on a thread for each."""
 
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
+import numpy as np
+
+from edge.meters import Meters, Queue
+from edge.minutes import Minutes
 from edge.records import Frame, Observation, Shown
 from edge.runtime.crew import Crew
 from edge.runtime.guard import Guard
-from edge.runtime.handover import HandOver, Policy
+from edge.runtime.handover import Closed, HandOver, Policy
 from edge.sinks.base import Sink, Taker, Viewer
 
 T = TypeVar("T")
@@ -23,7 +29,9 @@ class Outlets:
     """The sinks' and the viewers' ends. What is guarded never holds anything up, not even a file: newest wins there.
 
     sinks: are given each observation. viewers: are given each picture with its observation.
-    policy: for those that are not guarded.
+    policy: for those that are not guarded. meters: count what is told.
+    counts_only: all of them are told counts by emotion and minute and nothing else, and a black picture. It is done
+        here, before any of them, so that none can forget it.
     """
 
     def __init__(
@@ -31,9 +39,17 @@ class Outlets:
         sinks: Sequence[Sink | Guard[Observation]],
         viewers: Sequence[Viewer | Guard[Shown]],
         policy: Policy,
+        meters: Meters,
+        *,
+        counts_only: bool = False,
     ) -> None:
         self._sinks = [(sink, _new_outlet(sink, policy, SINK_CAPACITY)) for sink in sinks]
         self._viewers = [(viewer, _new_outlet(viewer, policy, VIEWER_CAPACITY)) for viewer in viewers]
+        self._meters = meters
+        self._minutes = Minutes() if counts_only else None
+        self._newest: Frame | None = None  # of the minute
+        outlets: dict[str, Queue] = {sink.name: outlet for sink, outlet in self._sinks}
+        meters.outlets = outlets | {viewer.name: window for viewer, window in self._viewers}
 
     @property
     def dropped(self) -> int:
@@ -53,6 +69,15 @@ class Outlets:
         Raises:
             Closed: one of them takes no more.
         """
+        if self._minutes is None:
+            self._tell(frame, observation)
+            return
+        self._newest = frame
+        if (told := self._minutes.add(observation)) is not None:
+            self._tell(_blackened(frame), told)
+
+    def _tell(self, frame: Frame, observation: Observation) -> None:
+        self._meters.count(observation)
         for _, outlet in self._sinks:
             outlet.put(observation)
         for _, window in self._viewers:
@@ -60,10 +85,17 @@ class Outlets:
 
     def close(self) -> None:
         """Let nothing more in; what is there is still delivered."""
+        self._tell_rest()
         for _, outlet in self._sinks:
             outlet.close()
         for _, window in self._viewers:
             window.close()
+
+    def _tell_rest(self) -> None:
+        told = self._minutes.rest() if self._minutes else None
+        if told is not None and self._newest is not None:
+            with suppress(Closed):
+                self._tell(_blackened(self._newest), told)
 
 
 def _new_outlet(taker: Taker[T] | Guard[T], policy: Policy, capacity: int) -> HandOver[T]:
@@ -79,3 +111,9 @@ def _deliver(taker: Taker[T] | Guard[T], outlet: HandOver[T]) -> None:
             taker.write(outlet.get())
     finally:
         taker.close()
+
+
+def _blackened(frame: Frame) -> Frame:
+    gray = np.zeros_like(frame.gray)
+    gray.flags.writeable = False
+    return replace(frame, gray=gray, color=None)

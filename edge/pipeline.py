@@ -8,7 +8,8 @@ The way of a frame:
 4. `name`      each face is cropped and classified at its own rate, and what    thread name
                is said of it is steadied over time: `Reading`
 5. `deliver`   all readings of the frame go to each sink: `Observation`; a      a thread for each
-               viewer is given the picture, too: `Shown`
+               viewer is given the picture, too: `Shown`; where only counts
+               may be told, neither leaves: `Counts`
 
 A camera's frames are handed over newest-wins, so that latency never grows, and no frame waits for a scan: what it
 finds is carried to the frame of that moment. A file's frames are waited for, so that nothing is lost, and what a scan
@@ -93,7 +94,7 @@ class Pipeline:
         self._scanned: HandOver[Scanned] = HandOver(Policy.BLOCKING)
         self._tracked: HandOver[TrackedFrame] = HandOver(policy)
         self._observer = Observer(steps.namer, meters, stills=source.stills)
-        self._outlets = Outlets(sinks, viewers, policy)
+        self._outlets = Outlets(sinks, viewers, policy, meters, counts_only=settings.privacy.counts_only)
         self._crew = Crew()
         self._crew.add("capture", self._capture, ends=[self._frames])
         if source.stills:
@@ -105,6 +106,7 @@ class Pipeline:
         self._outlets.enlist(self._crew)
         meters.dropped = lambda: self._frames.dropped + self._tracked.dropped
         meters.undelivered = lambda: self._outlets.dropped
+        meters.queues = {"follow": self._frames, "scan": self._to_scan, "name": self._tracked}
 
     def ask_stop(self) -> None:
         """End in good order; may be called from any thread and from a signal handler."""

@@ -162,12 +162,30 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class Counts:
+    """What was seen in a minute, without a word on whose face it was.
+
+    duration_s: how long that was in truth, on the source's own time line, s.
+    frames: processed. frames_with_face: those of them in which a face was found. most_faces: in one frame.
+    emotions: emotion to number of readings; one that was not seen is left out.
+    """
+
+    duration_s: float
+    frames: int
+    frames_with_face: int
+    most_faces: int
+    emotions: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """All that is said of one frame; what every sink is given.
 
     readings: one for each face found in this frame.
     present: ids of the faces still followed, those missed for the moment included. A sink that sees an id vanish
         from here knows that the face has left, even where frames in between were dropped.
+    counts: where nothing else may be told, a minute's; there are no readings then, nobody is present, and there is no
+        other observation until the next minute has passed. Else None.
     """
 
     frame_index: int
@@ -176,6 +194,7 @@ class Observation:
     position_s: float
     readings: tuple[Reading, ...]
     present: tuple[int, ...]
+    counts: Counts | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

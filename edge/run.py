@@ -68,7 +68,7 @@ def run(settings: Settings, *, json_output: bool) -> None:
             sinks.append(console)
         health = Health(meters, source, log, Board(), stalled_s=settings.source.stall_timeout_s)
         steps = new_steps(stills=source.stills)
-        extras = open_extras(settings, Surroundings(health.status, meters, steps.namer.labels))
+        extras = open_extras(settings, Surroundings(health.status, meters, steps.namer.model))
         health.sinks = [*extras.sinks, *extras.viewers]
         service = Service(health, summary_interval_s=summary_interval_s)
         undo.callback(service.close)

@@ -1,6 +1,8 @@
 """The settings of the sinks: what each is for, its type, range and default. All but the log are off by default."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from edge.section import Positive, Section
 
@@ -52,16 +54,22 @@ class MqttSettings(Section, frozen=True):
 class MetricsSettings(Section, frozen=True):
     """[metrics] Figures for Prometheus.
 
-    enabled: serve them.
+    enabled: serve them. address: of this machine, where they are asked for; 127.0.0.1 is for this machine alone.
+    port: likewise. Source of the default: OpenTelemetry's, for figures of this kind.
     """
 
     enabled: bool = False
+    address: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65535)] = 9464
 
 
 class PrivacySettings(Section, frozen=True):
     """[privacy] What leaves the camera.
 
+    counts_only: sinks are told how often each emotion was seen, a minute at a time, and nothing else: no face, no
+        place, no time of its own, and no picture.
     picture: what the live page shows: the `full` picture, faces as a `blur`, or `boxes` alone.
     """
 
+    counts_only: bool = False
     picture: Literal["full", "blur", "boxes"] = "full"

@@ -20,13 +20,17 @@ class SinkStatus(msgspec.Struct, frozen=True, kw_only=True):
     """How a sink beside the log is.
 
     error: why it does not serve, else empty. note: what is good to know of it, such as its address.
-    dropped: what it was not given: while it was not open, or since it was too slow.
+    dropped: what it was not given: while it was not open, or since it was too slow. faults: how often it failed.
+    waiting: what it has still to take, of `capacity` at most.
     """
 
     name: str
     error: str = ""
     note: str = ""
     dropped: int = 0
+    faults: int = 0
+    waiting: int = 0
+    capacity: int = 0
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +45,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     faces: in the newest frame.
     dropped: frames that gave way to newer ones. undelivered: frames whose readings a sink was too slow for.
     reopens: how often the camera was given up, or could not be opened, and tried again.
+    stalls: how often no frame was processed for `source.stall_timeout_s`, whatever the reason.
     log_dropped: lines that could not be written. log_error: why the log cannot be written now, else empty.
     temperature_c: of the hottest sensor. throttled: the firmware's flags in words. core_v: the processor's voltage.
         None where the machine does not tell.
@@ -64,6 +69,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     dropped: int
     undelivered: int
     reopens: int
+    stalls: int = 0
     log: str
     log_dropped: int
     log_error: str = ""

@@ -47,7 +47,8 @@ class Guard(Generic[T]):
 
     All of it happens on the thread that calls `deliver`, so that neither a slow opening nor a fault is felt elsewhere.
 
-    name: what messages call it. dropped: items that came while it was not open.
+    name: what messages call it. dropped: items that came while it was not open. faults: how often it failed, or could
+        not be opened.
     first_wait_s: between a fault and the next try, s; it doubles with each try in vain.
     """
 
@@ -56,6 +57,7 @@ class Guard(Generic[T]):
     ) -> None:
         self.name = name
         self.dropped = 0
+        self.faults = 0
         self._open_consumer = open_consumer
         self._first_wait_s = self._wait_s = first_wait_s
         self._consumer: Consumer[T] | None = None
@@ -116,6 +118,7 @@ class Guard(Generic[T]):
             self._end()
 
     def _fail(self, error: Exception) -> None:
+        self.faults += 1
         kind = "" if isinstance(error, EdgeError) else f"unexpected {type(error).__name__}: "
         fault = f"{kind}{error}"
         if fault != self._fault:  # the same again every minute would fill the log

@@ -27,16 +27,21 @@ class HandOver(Generic[T]):
 
     Closing wakes both sides: `put` raises `Closed` at once; `get` first gives what is still there, then raises it.
 
-    dropped: how many items newest-wins has thrown away.
+    capacity: how many items it holds. dropped: how many newest-wins has thrown away.
     """
 
     def __init__(self, policy: Policy, *, capacity: int = 1) -> None:
+        self.capacity = capacity
         self.dropped = 0
         self._policy = policy
-        self._capacity = capacity
         self._items: deque[T] = deque()
         self._closed = False
         self._changed = threading.Condition()  # protects all of the above
+
+    @property
+    def waiting(self) -> int:
+        """How many items are there at this moment; any thread may ask."""
+        return len(self._items)
 
     def put(self, item: T) -> None:
         """Give `item`.
@@ -46,10 +51,10 @@ class HandOver(Generic[T]):
         """
         with self._changed:
             if self._policy is Policy.BLOCKING:
-                self._changed.wait_for(lambda: self._closed or len(self._items) < self._capacity)
+                self._changed.wait_for(lambda: self._closed or len(self._items) < self.capacity)
             if self._closed:
                 raise Closed
-            if len(self._items) == self._capacity:
+            if len(self._items) == self.capacity:
                 self._items.popleft()
                 self.dropped += 1
             self._items.append(item)

@@ -1,12 +1,17 @@
 """Counts how often a step ran and how long it took."""
 
 import time
+from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import accumulate
 
 SAMPLES = 4096
 """How many of the newest durations the percentiles are taken from: over two minutes at 30 a second."""
+
+BOUNDS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+"""Upper ends of the histogram's buckets, s: from the smallest step on a desktop to a camera's stall on a Zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +23,14 @@ class Percentiles:
     p99: float
 
 
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """All durations so far. counts: how many were at most each of `BOUNDS_S`, and how many there were. total_s: sum."""
+
+    counts: tuple[int, ...]
+    total_s: float
+
+
 class StepTimes:
     """Durations of one step. One thread writes; any may read.
 
@@ -27,6 +40,8 @@ class StepTimes:
     def __init__(self) -> None:
         self.count = 0
         self._samples: list[float] = []
+        self._buckets = [0] * (len(BOUNDS_S) + 1)
+        self._total_s = 0.0
 
     def add(self, seconds: float) -> None:
         """Take the duration of one run of the step, s."""
@@ -34,6 +49,8 @@ class StepTimes:
             self._samples.append(seconds)
         else:
             self._samples[self.count % SAMPLES] = seconds
+        self._buckets[bisect_left(BOUNDS_S, seconds)] += 1
+        self._total_s += seconds
         self.count += 1
 
     @contextmanager
@@ -50,3 +67,8 @@ class StepTimes:
             return None
         p50, p95, p99 = (ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1e3 for share in (0.5, 0.95, 0.99))
         return Percentiles(p50, p95, p99)
+
+    def histogram(self) -> Histogram:
+        """How the durations of all runs so far are spread."""
+        total_s = self._total_s
+        return Histogram(tuple(accumulate(self._buckets.copy())), total_s)

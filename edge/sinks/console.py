@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 from edge.errors import SinkError
-from edge.records import Observation
+from edge.records import Counts, Observation
 
 LINE_S = 1.0
 
@@ -45,10 +45,7 @@ class PlainLines:
         if now - self._at < LINE_S:
             return
         self._at = now
-        faces = ", ".join(
-            f"face {reading.track_id} {reading.emotion} {reading.confidence:.0%}" for reading in observation.readings
-        )
-        line = f"frame {observation.frame_index}  {self._rate():.1f} frames/s  {faces or 'no face'}"
+        line = f"frame {observation.frame_index}  {self._rate():.1f} frames/s  {_words(observation)}"
         try:
             print(line, file=self._stream, flush=True)
         except BrokenPipeError:
@@ -58,3 +55,19 @@ class PlainLines:
 
     def close(self) -> None:
         """Nothing is left to write."""
+
+
+def _words(observation: Observation) -> str:
+    if observation.counts is not None:
+        return count_words(observation.counts)
+    faces = ", ".join(
+        f"face {reading.track_id} {reading.emotion} {reading.confidence:.0%}" for reading in observation.readings
+    )
+    return faces or "no face"
+
+
+def count_words(counts: Counts) -> str:
+    """How often each emotion was seen in a minute, the commonest first."""
+    ordered = sorted(counts.emotions.items(), key=lambda item: -item[1])
+    emotions = ", ".join(f"{emotion} {count}" for emotion, count in ordered)
+    return f"in {counts.duration_s:.0f} s: {emotions or 'no face'}"

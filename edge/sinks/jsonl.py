@@ -47,7 +47,7 @@ class JsonLinesLog:
 
     def write(self, observation: Observation) -> None:
         """Take an observation; its lines reach the disk within about a second."""
-        if self._changes is None:
+        if self._changes is None or observation.counts is not None:
             self._add(reading_lines(observation, say_none=self._say_none))
         else:
             self._add(self._changes.lines(observation))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from edge.records import Box, Observation, Reading
+from edge.records import Box, Counts, Observation, Reading
 
 Line = dict[str, object]
 """One line of the log, ready for JSON; the README's table describes it."""
@@ -15,7 +15,10 @@ def now() -> str:
 
 
 def reading_lines(observation: Observation, *, say_none: bool) -> Iterator[Line]:
-    """One line for each reading. say_none: where there is no reading, one line with `emotion` null."""
+    """One line for each reading, or for a minute's counts. say_none: without a reading, one with `emotion` null."""
+    if observation.counts is not None:
+        yield counts_line(observation, observation.counts)
+        return
     for reading in observation.readings:
         yield {"time": now(), "source": observation.source, "frame": observation.frame_index, **describe(reading)}
     if say_none and not observation.readings:
@@ -30,6 +33,20 @@ def reading_lines(observation: Observation, *, say_none: bool) -> Iterator[Line]
             "probabilities": None,
             "latency_ms": None,
         }
+
+
+def counts_line(observation: Observation, counts: Counts) -> Line:
+    """All that is told of a minute where nothing else may be."""
+    return {
+        "time": now(),
+        "event": "counts",
+        "source": observation.source,
+        "duration_s": round(counts.duration_s, 1),
+        "frames": counts.frames,
+        "frames_with_face": counts.frames_with_face,
+        "most_faces": counts.most_faces,
+        "emotions": counts.emotions,
+    }
 
 
 def describe(reading: Reading) -> Line:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edge.records import Observation
-from edge.sinks.console import LINE_S, Rate
+from edge.sinks.console import LINE_S, Rate, count_words
 
 REDRAW_S = 0.1
 
@@ -56,4 +56,6 @@ class LiveTable:
             table.add_row(str(reading.track_id), reading.emotion, share, bar, f"{box.x}, {box.y}", f"{box.w} px")
         latency_ms = max((reading.latency_s for reading in observation.readings), default=0.0) * 1e3
         status = f"frame {observation.frame_index}   {self._fps:.1f} frames/s   latency {latency_ms:.0f} ms"
+        if observation.counts is not None:
+            status = f"frame {observation.frame_index}   {self._fps:.1f} frames/s   {count_words(observation.counts)}"
         return Group(Text(self._title, style="bold"), table, Text(status), Text(self._hint, style="dim"))

@@ -15,7 +15,7 @@ from edge.vision.interpreter import Package, open_interpreter
 class EmotionClassifier:
     """A model with what its manifest says of it. One thread alone may use an instance: that is the interpreter's rule.
 
-    labels: the model's labels, in the order of the probabilities.
+    manifest: what it says of itself. labels: the model's labels, in the order of the probabilities.
     package: name of the interpreter package in use.
     """
 
@@ -25,6 +25,7 @@ class EmotionClassifier:
         Raises:
             ModelError: it cannot be opened, or its shapes, types or quantization are not the manifest's.
         """
+        self.manifest = manifest
         self.labels = manifest.labels
         self._framing = manifest.framing
         self._size = manifest.input.size

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edge.manifest import Manifest
 from edge.records import Box, Gray, Track
 from edge.settings import NameSettings
 from edge.vision.classify import EmotionClassifier
@@ -43,6 +44,11 @@ class FaceNamer:
     def labels(self) -> tuple[str, ...]:
         """The model's labels, in the order of the probabilities."""
         return self._classifier.labels
+
+    @property
+    def model(self) -> Manifest:
+        """What the model says of itself."""
+        return self._classifier.manifest
 
     def reset(self) -> None:
         """Forget every track."""

@@ -8,9 +8,12 @@ from edge import __version__
 from edge.board import Board
 from edge.health import Health
 from edge.meters import Meters
+from edge.runtime.guard import Guard
+from edge.runtime.handover import HandOver, Policy
 from edge.scenes.catalogue import make_scene
 from edge.sources.reopen import ReopeningSource
 from edge.sources.scene import SceneSource
+from edge.status import SinkStatus
 
 STALLED_S = 10.0
 
@@ -148,3 +151,29 @@ def test_a_source_that_is_not_opened_again_has_no_losses(tmp_path, meters):
     source = SceneSource(make_scene("one"), live=False)
     health = Health(meters, source, FullLog(), Board(tmp_path), stalled_s=1.0)
     assert (health.status().reopens, health.status().retry_in_s) == (0, None)
+
+
+def test_a_stall_counts_once_however_long_it_lasts(health, meters, clock):
+    """So that an alert can count them: a new one only after a frame."""
+    process(meters, clock, health, frames=30, seconds=1)
+    for _ in range(60):
+        clock[0] += 0.5
+        health.update()
+    assert health.status().stalls == 1
+    process(meters, clock, health, frames=30, seconds=1)
+    clock[0] += STALLED_S + 1
+    health.update()
+    assert health.status().stalls == 2
+
+
+def test_a_sink_is_told_of_with_its_queue(health, meters):
+    """What it has not been given is counted together, whichever end it was lost at."""
+    queue = HandOver(Policy.NEWEST_WINS, capacity=2)
+    for item in range(5):
+        queue.put(item)
+    guard = Guard("mqtt", lambda: None)
+    guard.dropped, guard.faults = 4, 2
+    health.sinks, meters.outlets = [guard, Guard("page", lambda: None)], {"mqtt": queue}
+    mqtt, page = health.status().sinks
+    assert mqtt == SinkStatus(name="mqtt", dropped=7, faults=2, waiting=2, capacity=2)
+    assert page == SinkStatus(name="page")

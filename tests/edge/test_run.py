@@ -60,7 +60,7 @@ def source(monkeypatch):
             super().close()
 
     room = Room(make_scene("empty", width=160, height=120, duration_s=1 / 3), live=False)
-    monkeypatch.setattr(run_module, "open_source", lambda _settings: room)
+    monkeypatch.setattr(run_module, "open_source", lambda _settings, **_color: room)
     return room
 
 
@@ -191,7 +191,7 @@ def test_a_wrong_model_is_told_before_a_camera_is_opened(settings, monkeypatch):
 def test_a_run_that_fails_is_summed_up_all_the_same(settings, monkeypatch, capsys):
     """What was read before the camera broke is told, and then the error."""
     broken = SceneSource(make_scene("empty", width=160, height=120), live=False, fail_at=5)
-    monkeypatch.setattr(run_module, "open_source", lambda _settings: broken)
+    monkeypatch.setattr(run_module, "open_source", lambda _settings, **_color: broken)
     with pytest.raises(CameraError):
         run(settings, json_output=False)
     assert "frames processed" in capsys.readouterr().out

@@ -81,7 +81,7 @@ def test_a_fault_closes_it_and_it_is_opened_anew(house, caplog):
     house.inbox.put("after")
     wait_for(lambda: house.shown == ["after"])
     assert house.closed == 1
-    assert house.guard.error == ""
+    assert (house.guard.error, house.guard.faults) == ("", 1)
     assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
         "lamp: unexpected ValueError: the bulb; trying again"
     ]

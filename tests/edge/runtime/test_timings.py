@@ -1,6 +1,8 @@
 """Durations are counted, and summed up in percentiles."""
 
-from edge.runtime.timings import SAMPLES, StepTimes
+import pytest
+
+from edge.runtime.timings import BOUNDS_S, SAMPLES, StepTimes
 
 
 def test_percentiles_are_nearest_ranks_in_ms():
@@ -34,3 +36,15 @@ def test_measure_takes_the_time_of_its_block():
     with times.measure():
         pass
     assert times.count == 1
+
+
+def test_the_histogram_keeps_all_durations():
+    """Each counts for its bucket and for all above, an upper end for its own; old ones are never forgotten."""
+    times = StepTimes()
+    for seconds in (0.0001, 0.0005, 0.0006, 0.3, 60.0):
+        times.add(seconds)
+    spread = dict(zip((*BOUNDS_S, float("inf")), times.histogram().counts, strict=True))
+    assert (spread[0.0005], spread[0.001], spread[0.25], spread[0.5], spread[2.5], spread[float("inf")]) == (
+        2, 3, 3, 4, 4, 5,
+    )  # fmt: skip
+    assert times.histogram().total_s == pytest.approx(60.3012)

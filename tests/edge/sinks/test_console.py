@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from edge.records import Box, Observation, Reading
+from edge.records import Box, Counts, Observation, Reading
 from edge.sinks import console, table
 from edge.sinks.console import PlainLines, Rate
 from edge.sinks.table import LiveTable
@@ -135,3 +135,18 @@ def test_an_empty_table_says_so_without_a_latency():
     shown.write(observation())
     shown.close()
     assert "latency 0 ms" in stream.getvalue()
+
+
+@pytest.mark.usefixtures("seconds")
+@pytest.mark.parametrize("sink", ["plain", "table"])
+def test_a_minutes_counts_are_shown(sink):
+    """With `privacy.counts_only` a person at the console sees what all others are told."""
+    stream = io.StringIO()
+    if sink == "plain":
+        console_sink = PlainLines(frames=lambda: 60, stream=stream)
+    else:
+        console_sink = LiveTable("title", "hint", frames=lambda: 60, stream=stream)
+    counts = Counts(60.0, 1800, 1800, 1, {"sad": 300, "happy": 1500})
+    console_sink.write(Observation(1800, "camera", 0.0, 60.0, (), (), counts))
+    console_sink.close()
+    assert "in 60 s: happy 1500, sad 300" in stream.getvalue()

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from edge.records import Box, Observation, Reading
+from edge.records import Box, Counts, Observation, Reading
 from edge.sinks.changes import Changes
+from edge.sinks.jsonl import JsonLinesLog
 from edge.sinks.lines import reading_lines
 
 KEYS = ["time", "source", "frame", "track", "box", "emotion", "confidence", "probabilities", "latency_ms"]
@@ -131,3 +132,33 @@ def test_a_summary_without_faces():
     lines = [line for frame in range(3) for line in changes.lines(observation(frame))]
     assert lines[0]["event"] == "summary"
     assert lines[0]["emotions"] == {}
+
+
+COUNTED = Observation(
+    1799, "camera", 10.0, 59.97, (), (), Counts(59.9666, 1800, 1700, 2, {"happy": 1500, "uncertain": 300})
+)
+
+
+def test_a_minutes_counts_are_a_line_without_a_face():
+    """All that there is with `privacy.counts_only`; no frame, no track, no box, no confidence."""
+    (line,) = reading_lines(COUNTED, say_none=True)
+    assert line.pop("time").endswith("Z")
+    assert line == {
+        "event": "counts",
+        "source": "camera",
+        "duration_s": 60.0,
+        "frames": 1800,
+        "frames_with_face": 1700,
+        "most_faces": 2,
+        "emotions": {"happy": 1500, "uncertain": 300},
+    }
+
+
+@pytest.mark.parametrize("changes", [None, Changes(summary_interval_s=60.0)])
+def test_the_log_has_counts_in_either_mode(tmp_path, changes):
+    """The line of the minute and nothing else: not even a summary of the changes that it was not told."""
+    log = JsonLinesLog(tmp_path / "log.jsonl", changes=changes, say_none=False)
+    log.write(COUNTED)
+    log.close()
+    (line,) = (tmp_path / "log.jsonl").read_text().splitlines()
+    assert '"event":"counts"' in line
