@@ -13,6 +13,7 @@ USUAL_DECAY = {"sgd": 5e-4, "adam": 0.0, "adamw": 0.05}
 CAREFUL = 0.1
 """What is made of the usual rate where a net begins with weights that others have learnt."""
 FROZEN = 5
+ANSWERS_SHARE = 0.7
 
 
 class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -79,6 +80,10 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     distil_temperature: Annotated[
         Annotated[float, Meta(gt=0.0)] | None, Meta(description="softens the answers of teachers and pupil; else 2")
     ] = None
+    answers: Annotated[str, Meta(description="file of teachers' answers that train.answers has kept")] = ""
+    answers_share: Annotated[
+        Annotated[float, Meta(ge=0.0, le=1.0)] | None, Meta(description="share of these in the targets; else 0.7")
+    ] = None
     ema: Annotated[
         Annotated[float, Meta(gt=0.0, lt=1.0)] | None,
         Meta(description="average the weights, keeping this share of the old average at each step; else not"),
@@ -95,6 +100,11 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         if self.learning_rate is not None:
             return self.learning_rate
         return USUAL_RATE[self.optimizer] * (CAREFUL if self.weights else 1.0)
+
+    @property
+    def taught_share(self) -> float:
+        """Share of kept answers in the targets."""
+        return ANSWERS_SHARE if self.answers_share is None else self.answers_share
 
     @property
     def decay(self) -> float:
@@ -130,6 +140,8 @@ def check_settings(settings: RunSettings) -> None:
     for name in ("distil_mix", "distil_temperature"):
         if getattr(settings, name) is not None and not settings.teachers:
             raise _unused(name, "--teachers", "none")
+    if settings.answers_share is not None and not settings.answers:
+        raise _unused("answers_share", "--answers", "none")
     if settings.frozen_epochs and not settings.weights:
         raise _unused("frozen_epochs", "--weights", "none")
     if settings.fine_tune_rate is not None and not settings.frozen:

@@ -224,7 +224,7 @@ class Hung:
 
     close = read
 
-edge.run.open_source = lambda *_: Hung()
+edge.run.open_source = lambda *_, **__: Hung()
 edge.__main__.entry()
 """
 
@@ -238,8 +238,7 @@ def test_a_stop_with_a_hung_driver_ends_with_its_own_exit_code(tmp_path):
         text=True,
         env=ENVIRONMENT,
     ) as process:
-        while process.stdout.readline() != "reading\n":
-            pass
+        assert "reading\n" in process.stdout  # waits until that line, or the end
         asked_at = time.monotonic()
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=10)
