@@ -2,13 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
 
+from edge.errors import SinkError
 from edge.manifest import Manifest
 from edge.meters import Meters
 from edge.records import Observation, Shown
 from edge.runtime.guard import Guard
 from edge.settings import Settings
+from edge.sink_settings import MqttSettings
 from edge.status import Status
+
+if TYPE_CHECKING:
+    from edge.sinks.mqtt.sink import MqttSink
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,4 +52,17 @@ def needs_color(settings: Settings) -> bool:
 
 def open_extras(settings: Settings, surroundings: Surroundings) -> Extras:
     """What the settings ask for. Nothing is opened yet: each guard does that on its own thread."""
-    return Extras()
+    extras = Extras()
+    if settings.mqtt.host:
+        extras.sinks.append(Guard("mqtt", partial(_open_mqtt, settings.mqtt, surroundings)))
+    return extras
+
+
+def _open_mqtt(settings: MqttSettings, surroundings: Surroundings) -> "MqttSink":
+    try:
+        from edge.sinks.mqtt.sink import MqttSink  # noqa: PLC0415  # loaded only where it is asked for
+    except ModuleNotFoundError as error:
+        if error.name is None or not error.name.startswith("paho"):
+            raise
+        raise SinkError("expected the package paho-mqtt, found none: pip install 'edge-emotion[mqtt]'") from error
+    return MqttSink(settings, labels=surroundings.labels, status=surroundings.status)

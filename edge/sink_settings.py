@@ -45,10 +45,35 @@ class DisplaySettings(Section, frozen=True):
 class MqttSettings(Section, frozen=True):
     """[mqtt] Readings and state for a broker, and Home Assistant.
 
-    host: the broker's name or address; empty is none.
+    host: the broker's name or address; empty is none. port: 0 is 1883, or 8883 with TLS.
+    device_id: letters, digits, _ and -, different for each device; empty is made of the board's serial number.
+    device_name: what Home Assistant calls the device; empty is made of device_id.
+    topic: what all topics begin with.
+    username: empty is none. password_file: its first line is the password; others may not read it. Empty is the
+        credential mqtt-password of the service.
+    tls: encrypt, and check the broker's certificate. ca_file: the authority to trust, in PEM; empty trusts the
+        system's. certificate_file, key_file: our own, for brokers that ask for one; others may not read the key.
+    state_interval_s: the state is told this often, and when it changes, s; shares are of so long.
+    queue: the file in which readings wait for the broker; empty is in the service's state directory, or the user's.
+    queue_limit: readings that wait at most; then the oldest give way.
+    discovery: Home Assistant's prefix; empty tells it nothing.
     """
 
     host: str = ""
+    port: Annotated[int, Meta(ge=0, le=65535)] = 0
+    device_id: str = ""
+    device_name: str = ""
+    topic: str = "edge-emotion"
+    username: str = ""
+    password_file: str = ""
+    tls: bool = False
+    ca_file: str = ""
+    certificate_file: str = ""
+    key_file: str = ""
+    state_interval_s: Annotated[float, Meta(ge=1.0, le=3600.0)] = 10.0
+    queue: str = ""
+    queue_limit: Annotated[int, Meta(ge=10, le=1_000_000)] = 10_000
+    discovery: str = "homeassistant"
 
 
 class MetricsSettings(Section, frozen=True):

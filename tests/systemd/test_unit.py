@@ -97,11 +97,12 @@ def test_faults_that_do_not_mend_themselves_are_not_tried_again():
     assert ("RestartPreventExitStatus", "2 4") in settings_of("edge-emotion.service")
 
 
-def test_the_live_pages_token_reaches_the_service_alone():
-    """It is handed over by systemd, and a machine without one still has a service: the line has a default, too."""
+@pytest.mark.parametrize("name", ["web-token", "mqtt-password", "mqtt-key"])
+def test_secrets_reach_the_service_alone(name):
+    """systemd hands them over, and a machine without one still has a service: the line has a default, too."""
     settings = settings_of("edge-emotion.service")
-    assert ("LoadCredential", "web-token:/etc/edge-emotion/web-token") in settings
-    assert ("SetCredential", r"web-token:\n") in settings
+    assert ("LoadCredential", f"{name}:/etc/edge-emotion/{name}") in settings
+    assert ("SetCredential", rf"{name}:\n") in settings
 
 
 def test_device_classes_are_those_of_the_kernel():
