@@ -99,7 +99,7 @@ def test_faults_that_do_not_mend_themselves_are_not_tried_again():
 
 @pytest.mark.parametrize("name", ["web-token", "mqtt-password", "mqtt-key"])
 def test_secrets_reach_the_service_alone(name):
-    """systemd hands them over, and a machine without one still has a service: the line has a default, too."""
+    """They are handed over by systemd, and a machine without one still has a service: the line has a default, too."""
     settings = settings_of("edge-emotion.service")
     assert ("LoadCredential", f"{name}:/etc/edge-emotion/{name}") in settings
     assert ("SetCredential", rf"{name}:\n") in settings

@@ -21,7 +21,7 @@ _WAL_BYTES = 1 << 20
 
 
 class Spool:
-    """A queue in a file. What was put is there after a crash of the process; after a power cut the newest may be missing.
+    """A queue in a file. What was put is there after a crash; after a power cut the newest may be missing.
 
     Any thread may use it; one process alone can.
 
