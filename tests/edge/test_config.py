@@ -39,6 +39,9 @@ RANGES = [
     ("smooth", "min_confidence", 0.0, 1.0),
     ("smooth", "hysteresis", 0.0, 1.0),
     ("log", "summary_interval_s", 0.1, None),
+    ("mqtt", "port", 0, 65535),
+    ("mqtt", "state_interval_s", 1.0, 3600.0),
+    ("mqtt", "queue_limit", 10, 1_000_000),
 ]
 """Section, key, and the least and greatest value that are taken; None where there is no greatest."""
 
