@@ -11,10 +11,11 @@ from edge.meters import Meters
 from edge.records import Observation, Shown
 from edge.runtime.guard import Guard
 from edge.settings import Settings
-from edge.sink_settings import MqttSettings
+from edge.sink_settings import MetricsSettings, MqttSettings
 from edge.status import Status
 
 if TYPE_CHECKING:
+    from edge.sinks.metrics.endpoint import MetricsEndpoint
     from edge.sinks.mqtt.sink import MqttSink
 
 
@@ -38,10 +39,11 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """The guarded ones. sinks: never see a pixel. viewers: are given pictures."""
+    """The guarded ones. sinks: never see a pixel. viewers: are given pictures. servers: are given nothing, and ask."""
 
     sinks: list[Guard[Observation]] = field(default_factory=list)
     viewers: list[Guard[Shown]] = field(default_factory=list)
+    servers: list[Guard[None]] = field(default_factory=list)
 
 
 def needs_color(settings: Settings) -> bool:
@@ -55,6 +57,8 @@ def open_extras(settings: Settings, surroundings: Surroundings) -> Extras:
     extras = Extras()
     if settings.mqtt.host:
         extras.sinks.append(Guard("mqtt", partial(_open_mqtt, settings.mqtt, surroundings)))
+    if settings.metrics.enabled:
+        extras.servers.append(Guard("metrics", partial(_open_metrics, settings.metrics, surroundings)))
     return extras
 
 
@@ -66,3 +70,9 @@ def _open_mqtt(settings: MqttSettings, surroundings: Surroundings) -> "MqttSink"
             raise
         raise SinkError("expected the package paho-mqtt, found none: pip install 'edge-emotion[mqtt]'") from error
     return MqttSink(settings, labels=surroundings.labels, status=surroundings.status)
+
+
+def _open_metrics(settings: MetricsSettings, surroundings: Surroundings) -> "MetricsEndpoint":
+    from edge.sinks.metrics.endpoint import MetricsEndpoint  # noqa: PLC0415  # loaded only where it is asked for
+
+    return MetricsEndpoint(settings, status=surroundings.status, meters=surroundings.meters, model=surroundings.model)

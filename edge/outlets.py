@@ -29,7 +29,8 @@ class Outlets:
     """The sinks' and the viewers' ends. What is guarded never holds anything up, not even a file: newest wins there.
 
     sinks: are given each observation. viewers: are given each picture with its observation.
-    policy: for those that are not guarded. meters: count what is told.
+    policy: for those that are not guarded. meters: count what is told. servers: are given nothing at all, so that no
+        frame wakes them.
     counts_only: all of them are told counts by emotion and minute and nothing else, and a black picture. It is done
         here, before any of them, so that none can forget it.
     """
@@ -41,10 +42,12 @@ class Outlets:
         policy: Policy,
         meters: Meters,
         *,
+        servers: Sequence[Guard[None]] = (),
         counts_only: bool = False,
     ) -> None:
         self._sinks = [(sink, _new_outlet(sink, policy, SINK_CAPACITY)) for sink in sinks]
         self._viewers = [(viewer, _new_outlet(viewer, policy, VIEWER_CAPACITY)) for viewer in viewers]
+        self._servers = [(server, HandOver[None](Policy.NEWEST_WINS)) for server in servers]
         self._meters = meters
         self._minutes = Minutes() if counts_only else None
         self._newest: Frame | None = None  # of the minute
@@ -62,6 +65,8 @@ class Outlets:
             crew.add(sink.name, partial(_deliver, sink, outlet), ends=[outlet])
         for viewer, window in self._viewers:
             crew.add(viewer.name, partial(_deliver, viewer, window), ends=[window])
+        for server, inbox in self._servers:
+            crew.add(server.name, partial(server.deliver, inbox), ends=[inbox])
 
     def put(self, frame: Frame, observation: Observation) -> None:
         """Give everybody the newest.
@@ -90,6 +95,8 @@ class Outlets:
             outlet.close()
         for _, window in self._viewers:
             window.close()
+        for _, inbox in self._servers:
+            inbox.close()
 
     def _tell_rest(self) -> None:
         told = self._minutes.rest() if self._minutes else None

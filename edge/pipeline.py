@@ -76,6 +76,7 @@ class Pipeline:
         settings: Settings,
         *,
         viewers: Sequence[Viewer | Guard[Shown]] = (),
+        servers: Sequence[Guard[None]] = (),
         watch: Watch | None = None,
     ) -> None:
         self._source = source
@@ -94,7 +95,8 @@ class Pipeline:
         self._scanned: HandOver[Scanned] = HandOver(Policy.BLOCKING)
         self._tracked: HandOver[TrackedFrame] = HandOver(policy)
         self._observer = Observer(steps.namer, meters, stills=source.stills)
-        self._outlets = Outlets(sinks, viewers, policy, meters, counts_only=settings.privacy.counts_only)
+        counts_only = settings.privacy.counts_only
+        self._outlets = Outlets(sinks, viewers, policy, meters, servers=servers, counts_only=counts_only)
         self._crew = Crew()
         self._crew.add("capture", self._capture, ends=[self._frames])
         if source.stills:

@@ -69,11 +69,18 @@ def run(settings: Settings, *, json_output: bool) -> None:
         health = Health(meters, source, log, Board(), stalled_s=settings.source.stall_timeout_s)
         steps = new_steps(stills=source.stills)
         extras = open_extras(settings, Surroundings(health.status, meters, steps.namer.model))
-        health.sinks = [*extras.sinks, *extras.viewers]
+        health.sinks = [*extras.sinks, *extras.viewers, *extras.servers]
         service = Service(health, summary_interval_s=summary_interval_s)
         undo.callback(service.close)
         pipeline = Pipeline(
-            source, steps, [*sinks, *extras.sinks], meters, settings, viewers=extras.viewers, watch=service
+            source,
+            steps,
+            [*sinks, *extras.sinks],
+            meters,
+            settings,
+            viewers=extras.viewers,
+            servers=extras.servers,
+            watch=service,
         )
         undo.pop_all()  # from here on the pipeline closes what it was given
     try:

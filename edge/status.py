@@ -46,6 +46,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     dropped: frames that gave way to newer ones. undelivered: frames whose readings a sink was too slow for.
     reopens: how often the camera was given up, or could not be opened, and tried again.
     stalls: how often no frame was processed for `source.stall_timeout_s`, whatever the reason.
+    log_bytes, log_flushes: how much of the log was written, and how often.
     log_dropped: lines that could not be written. log_error: why the log cannot be written now, else empty.
     temperature_c: of the hottest sensor. throttled: the firmware's flags in words. core_v: the processor's voltage.
         None where the machine does not tell.
@@ -73,6 +74,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     log: str
     log_dropped: int
     log_error: str = ""
+    log_bytes: int = 0
+    log_flushes: int = 0
     temperature_c: float | None
     throttled: list[str] | None
     core_v: float | None

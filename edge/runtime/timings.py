@@ -1,5 +1,6 @@
 """Counts how often a step ran and how long it took."""
 
+import math
 import time
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -25,9 +26,9 @@ class Percentiles:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """All durations so far. counts: how many were at most each of `BOUNDS_S`, and how many there were. total_s: sum."""
+    """All durations so far. counts: s to how many lasted at most so long, up to infinity. total_s: their sum."""
 
-    counts: tuple[int, ...]
+    counts: dict[float, int]
     total_s: float
 
 
@@ -71,4 +72,4 @@ class StepTimes:
     def histogram(self) -> Histogram:
         """How the durations of all runs so far are spread."""
         total_s = self._total_s
-        return Histogram(tuple(accumulate(self._buckets.copy())), total_s)
+        return Histogram(dict(zip((*BOUNDS_S, math.inf), accumulate(self._buckets.copy()), strict=True)), total_s)

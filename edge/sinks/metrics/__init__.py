@@ -1,0 +1,1 @@
+"""Figures for Prometheus, put together when they are asked for."""

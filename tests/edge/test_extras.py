@@ -1,0 +1,97 @@
+"""What is asked for is opened beside the pipeline, and nothing else is."""
+
+import socket
+import threading
+
+import pytest
+
+from edge.extras import Surroundings, open_extras
+from edge.manifest import read_manifest
+from edge.meters import Meters
+from edge.outlets import Outlets
+from edge.run import SHIPPED_MODEL
+from edge.runtime.crew import Crew
+from edge.runtime.guard import Guard
+from edge.runtime.handover import Policy
+from edge.settings import Settings
+from edge.sink_settings import MetricsSettings
+
+GUARD = "edge.runtime.guard"
+
+
+@pytest.fixture
+def surroundings():
+    def status():
+        raise AssertionError("nobody asks")
+
+    return Surroundings(status, Meters(), read_manifest(SHIPPED_MODEL.with_suffix(".json")))
+
+
+def test_by_default_nothing_is_opened(surroundings):
+    """The log is all there is."""
+    extras = open_extras(Settings(), surroundings)
+    assert (extras.sinks, extras.viewers, extras.servers) == ([], [], [])
+
+
+class Clock:
+    """A server that is opened by its guard, and given nothing."""
+
+    error = note = ""
+
+    def __init__(self, opened, closed):
+        self._closed = closed
+        opened.set()
+
+    def write(self, item):
+        raise AssertionError(item)
+
+    def close(self):
+        self._closed.set()
+
+
+def test_a_server_is_opened_without_a_frame_and_ends_with_the_run():
+    """No frame wakes its thread, so that it costs nothing until somebody asks."""
+    opened, closed, crew = threading.Event(), threading.Event(), Crew()
+    server = Guard("clock", lambda: Clock(opened, closed))
+    outlets = Outlets([], [], Policy.BLOCKING, Meters(), servers=[server])
+    outlets.enlist(crew)
+    crew.add("name", lambda: opened.wait(5), ends=[outlets])
+    crew.run(stop=lambda: None, check=lambda: None, check_every_s=0.5)
+    assert opened.is_set()
+    assert closed.is_set()
+
+
+def test_figures_on_a_port_in_use_are_tried_again(surroundings, caplog):
+    """One line, while somebody else has it; as soon as it is free it is taken."""
+    pytest.importorskip("prometheus_client", reason="prometheus_client is not installed")
+    pytest.importorskip("waitress", reason="waitress is not installed")
+    caplog.set_level("INFO")
+    squatter = socket.create_server(("127.0.0.1", 0))
+    port = squatter.getsockname()[1]
+    (guard,) = open_extras(Settings(metrics=MetricsSettings(enabled=True, port=port)), surroundings).servers
+    guard._first_wait_s = guard._wait_s = 0.01
+    told = []
+
+    def look():
+        with squatter:
+            wait_for(lambda: guard.faults >= 2)
+            told.append(guard.error)
+        wait_for(lambda: guard.note)
+        told.append(guard.note)
+
+    outlets, crew = Outlets([], [], Policy.BLOCKING, Meters(), servers=[guard]), Crew()
+    outlets.enlist(crew)
+    crew.add("name", look, ends=[outlets])
+    crew.run(stop=lambda: None, check=lambda: None, check_every_s=0.5)
+    line = f"expected port {port} of 127.0.0.1, found: address already in use"
+    assert told == [f"{line}: set metrics.port or metrics.address to another", f"http://127.0.0.1:{port}/metrics"]
+    messages = [record.message for record in caplog.records if record.name == GUARD]
+    assert messages == [f"metrics: {told[0]}; trying again", "metrics: works again"]
+
+
+def wait_for(condition):
+    for _ in range(1000):
+        if condition():
+            return
+        threading.Event().wait(0.005)
+    raise AssertionError("it never came true")
