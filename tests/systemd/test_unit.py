@@ -1,5 +1,6 @@
 """The unit is one that systemd understands, and gives its process little that it could do harm with."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -72,6 +73,51 @@ def test_its_exposure_has_a_limit(unit, tmp_path, drop_ins, most):
     path = unit(*drop_ins)
     done = analyze("security", "--offline=true", f"--threshold={most * 10:.0f}", path, folder=tmp_path)
     assert done.returncode == 0, done.stdout
+
+
+EXPOSED = {
+    "RootDirectoryOrRootImage",  # it is installed on the machine, not in an image
+    "SupplementaryGroups",  # cameras belong to the group video
+    "PrivateDevices",  # would hide every camera
+    "DeviceAllow",  # for the same reason
+    "RestrictAddressFamilies_AF_NETLINK",  # libcamera hears of devices by it
+    "RestrictAddressFamilies_AF_UNIX",  # systemd, journal, status
+    "ProcSubset",  # XNNPACK reads /proc/cpuinfo
+    "PrivateUsers",  # would take the group video away
+    "UMask",  # the log's group may read it
+}
+"""What systemd's analysis may find, and why it has to be so."""
+
+
+def test_nothing_is_exposed_without_a_reason(unit, tmp_path):
+    """The figure alone would let several protections go before it is over its limit."""
+    done = analyze("security", "--offline=true", "--json=short", unit(), folder=tmp_path)
+    assert {item["json_field"] for item in json.loads(done.stdout) if item["exposure"]} == EXPOSED
+
+
+@pytest.mark.parametrize(
+    ("promise", "lines"),
+    [
+        ("ready after the first frame, and ended when frames stop", "Type=notify NotifyAccess=main WatchdogSec=30s"),
+        ("neither start nor stop last for ever", "TimeoutStartSec=60s TimeoutStopSec=10s"),
+        ("tried again after a failure, later, not for ever", "Restart=on-failure RestartSec=5s StartLimitBurst=5"),
+        ("failures are counted for longer than five tries take", "StartLimitIntervalSec=10min"),
+        ("it fits a Zero 2 W", "MemoryHigh=224M MemoryMax=288M TasksMax=64 LimitCORE=0 OOMPolicy=stop"),
+        ("other users do not read its log", "StateDirectoryMode=0750 LogsDirectoryMode=0750 UMask=0027"),
+        ("what is its own", "StateDirectory=edge-emotion LogsDirectory=edge-emotion RuntimeDirectory=edge-emotion"),
+        ("no memory shared with others", "PrivateIPC=yes"),
+        ("only the devices that are named", "DevicePolicy=closed"),
+        ("after the cameras that are there at boot", "After=systemd-udevd.service After=modprobe@videodev.service"),
+        ("the first camera may come later", "Wants=modprobe@videodev.service"),
+        ("it starts with the machine, and does not hold it up", "WantedBy=multi-user.target After=multi-user.target"),
+        ("one thread each", "Environment=OMP_NUM_THREADS=1 Environment=OPENBLAS_NUM_THREADS=1"),
+        ("a call that is not allowed is an error, not the end", "SystemCallErrorNumber=EPERM"),
+    ],
+)
+def test_what_the_unit_asks_of_systemd(promise, lines):
+    """Each promise rests on these lines; what they do is seen in the emulated Pi."""
+    found = {f"{key}={word}" for key, value in settings_of("edge-emotion.service") for word in value.split()}
+    assert set(lines.split()) <= found, promise
 
 
 def test_the_limit_is_one(unit, tmp_path):
