@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
-import msgspec
-
 from edge import __version__
 from edge.board import Board, name_flags
 from edge.meters import Meters, Queue
@@ -41,6 +39,14 @@ class Reporting(Protocol):
     name: str
     dropped: int
     faults: int
+
+    @property
+    def stored(self) -> int:
+        """Items."""
+
+    @property
+    def lost(self) -> int:
+        """Items."""
 
     @property
     def error(self) -> str:
@@ -164,8 +170,14 @@ class Health:
 
 
 def _tell(sink: Reporting, outlet: Queue | None) -> SinkStatus:
-    told = SinkStatus(name=sink.name, error=sink.error, note=sink.note, dropped=sink.dropped, faults=sink.faults)
-    if outlet is None:
-        return told
-    dropped = told.dropped + outlet.dropped
-    return msgspec.structs.replace(told, dropped=dropped, waiting=outlet.waiting, capacity=outlet.capacity)
+    return SinkStatus(
+        name=sink.name,
+        error=sink.error,
+        note=sink.note,
+        dropped=sink.dropped + (outlet.dropped if outlet else 0),
+        faults=sink.faults,
+        waiting=outlet.waiting if outlet else 0,
+        capacity=outlet.capacity if outlet else 0,
+        stored=sink.stored,
+        lost=sink.lost,
+    )

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edge.errors import ServiceError
-from edge.status import Status, ask_status
+from edge.status import SinkStatus, Status, ask_status
 
 WATCH_EVERY_S = 1.0
 
@@ -69,7 +69,7 @@ def _rows(status: Status) -> list[tuple[str, str]]:
     hours, seconds = divmod(int(status.uptime_s), 3600)
     rows = [
         ("since", f"{status.since} ({hours} h {seconds // 60} min), process {status.pid}, version {status.version}"),
-        ("source", f"{status.source}, re-opened {status.reopens} times"),
+        ("source", f"{status.source}, re-opened {status.reopens} times, {status.stalls} stalls"),
     ]
     if status.state == "camera lost":
         rows.append(("lost", f"{status.camera_error}; trying again in {status.retry_in_s or 0.0:.0f} s"))
@@ -77,6 +77,7 @@ def _rows(status: Status) -> list[tuple[str, str]]:
     if status.latency_ms_p50 is not None:
         rows.append(("latency", f"p50 {status.latency_ms_p50:.1f} ms, p95 {status.latency_ms_p95:.1f} ms"))
     rows += [("faces", str(status.faces)), ("log", _log(status))]
+    rows += [(sink.name, _sink(sink)) for sink in status.sinks]
     if (board := _board(status)) != "":
         rows.append(("board", board))
     if status.last_error:
@@ -93,6 +94,15 @@ def _log(status: Status) -> str:
     if status.undelivered:
         words += f", {status.undelivered} frames not delivered"
     return words
+
+
+def _sink(sink: SinkStatus) -> str:
+    parts = [f"does not serve: {sink.error}"] if sink.error else []
+    parts += [sink.note] if sink.note else []
+    parts += [f"{sink.waiting} of {sink.capacity} wait"] if sink.waiting else []
+    parts += [f"{sink.dropped + sink.lost} dropped"] if sink.dropped + sink.lost else []
+    parts += [f"failed {sink.faults} times"] if sink.faults else []
+    return ", ".join(parts) or "open"
 
 
 def _board(status: Status) -> str:

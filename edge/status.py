@@ -22,6 +22,7 @@ class SinkStatus(msgspec.Struct, frozen=True, kw_only=True):
     error: why it does not serve, else empty. note: what is good to know of it, such as its address.
     dropped: what it was not given: while it was not open, or since it was too slow. faults: how often it failed.
     waiting: what it has still to take, of `capacity` at most.
+    stored: what it keeps until it can pass it on. lost: what had no place there.
     """
 
     name: str
@@ -31,6 +32,8 @@ class SinkStatus(msgspec.Struct, frozen=True, kw_only=True):
     faults: int = 0
     waiting: int = 0
     capacity: int = 0
+    stored: int = 0
+    lost: int = 0
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from edge.errors import EdgeError
 from edge.runtime.handover import Closed, HandOver
@@ -42,6 +42,22 @@ class Consumer(Protocol[T_contra]):
         """Give everything back. Called once."""
 
 
+@runtime_checkable
+class Storing(Protocol):
+    """A consumer that keeps items until it can pass them on.
+
+    stored: those that wait. lost: those that had no place.
+    """
+
+    @property
+    def stored(self) -> int:
+        """Items."""
+
+    @property
+    def lost(self) -> int:
+        """Items."""
+
+
 class Guard(Generic[T]):
     """Opens a consumer, feeds it, and opens it anew after a fault; until then its items are thrown away and counted.
 
@@ -58,6 +74,7 @@ class Guard(Generic[T]):
         self.name = name
         self.dropped = 0
         self.faults = 0
+        self._lost = 0  # by those that were closed
         self._open_consumer = open_consumer
         self._first_wait_s = self._wait_s = first_wait_s
         self._consumer: Consumer[T] | None = None
@@ -76,6 +93,18 @@ class Guard(Generic[T]):
         """What is good to know of it, else empty. Any thread may ask."""
         consumer = self._consumer
         return "" if consumer is None else consumer.note
+
+    @property
+    def stored(self) -> int:
+        """Items that it keeps until it can pass them on. Any thread may ask."""
+        consumer = self._consumer
+        return consumer.stored if isinstance(consumer, Storing) else 0
+
+    @property
+    def lost(self) -> int:
+        """Items that had no place there. Any thread may ask."""
+        consumer = self._consumer
+        return self._lost + (consumer.lost if isinstance(consumer, Storing) else 0)
 
     def deliver(self, inbox: HandOver[T]) -> None:
         """Feed it from `inbox` until that is closed."""
@@ -131,6 +160,7 @@ class Guard(Generic[T]):
         consumer, self._consumer = self._consumer, None
         if consumer is None:
             return
+        self._lost += consumer.lost if isinstance(consumer, Storing) else 0
         try:
             consumer.close()
         except Exception as error:  # noqa: BLE001  # as above

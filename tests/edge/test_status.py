@@ -14,7 +14,7 @@ from edge import show
 from edge.errors import ServiceError
 from edge.runtime.answer import Answerer
 from edge.show import describe
-from edge.status import Status, ask_status
+from edge.status import SinkStatus, Status, ask_status
 
 RUNNING = Status(
     version="1.2.3",
@@ -204,3 +204,32 @@ def test_text_from_outside_is_shown_as_it_is():
     stream = io.StringIO()
     Console(file=stream, width=200).print(describe(status))
     assert "[red]/dev/video0[/]" in stream.getvalue()
+
+
+def test_each_sink_has_its_line():
+    """Where it is found, why it does not serve, what waits before it, and what it has lost."""
+    sinks = [
+        SinkStatus(name="page", note="http://127.0.0.1:8080"),
+        SinkStatus(
+            name="mqtt",
+            error="the broker is away",
+            note="pi.local, 42 readings wait",
+            dropped=3,
+            lost=4,
+            faults=2,
+            waiting=5,
+            capacity=256,
+            stored=42,
+        ),
+        SinkStatus(name="display"),
+    ]
+    stream = io.StringIO()
+    Console(file=stream, width=200).print(describe(msgspec.structs.replace(RUNNING, sinks=sinks, stalls=6)))
+    lines = [" ".join(line.split()) for line in stream.getvalue().splitlines()]
+    assert "page http://127.0.0.1:8080" in lines
+    assert (
+        "mqtt does not serve: the broker is away, pi.local, 42 readings wait,"
+        " 5 of 256 wait, 7 dropped, failed 2 times" in lines
+    )
+    assert "display open" in lines
+    assert "source /dev/video0, re-opened 1 times, 6 stalls" in lines

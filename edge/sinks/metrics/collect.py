@@ -135,16 +135,19 @@ def _log(status: Status) -> Iterator[Metric]:
 def _sinks(sinks: list[SinkStatus], meters: Meters) -> Iterator[Metric]:
     up = {sink.name: float(not sink.error) for sink in sinks}
     yield _gauges("edge_emotion_sink_up", "Whether a sink serves.", "sink", up)
+    stored = {sink.name: float(sink.stored) for sink in sinks}
+    yield _gauges("edge_emotion_sink_stored", "What a sink keeps until it can pass it on.", "sink", stored)
     faults = {sink.name: float(sink.faults) for sink in sinks}
     text = "Times that a sink failed, or could not be opened."
     yield _counters("edge_emotion_sink_faults", text, "sink", faults)
-    text = "What a sink was not given, since it was too slow, or not open."
+    text = "What did not pass a sink: it was too slow, not open, or had no place."
     dropped = CounterMetricFamily("edge_emotion_sink_dropped", text, labels=["sink", "reason"])
     for name, outlet in meters.outlets.items():
         dropped.add_metric([name, "busy"], outlet.dropped)
     for sink in sinks:
         busy = meters.outlets[sink.name].dropped if sink.name in meters.outlets else 0
         dropped.add_metric([sink.name, "closed"], sink.dropped - busy)
+        dropped.add_metric([sink.name, "full"], sink.lost)
     yield dropped
 
 

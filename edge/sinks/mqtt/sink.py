@@ -70,6 +70,16 @@ class MqttSink:
         dropped = f", {self._spool.dropped} dropped" if self._spool.dropped else ""
         return f"{self._address} as {self._device_id}, {self._spool.waiting} readings wait{dropped}"
 
+    @property
+    def stored(self) -> int:
+        """Messages that wait for the broker."""
+        return self._spool.waiting
+
+    @property
+    def lost(self) -> int:
+        """Messages that had no place in the queue."""
+        return self._spool.dropped
+
     def write(self, observation: Observation) -> None:
         """Take an observation; what has changed is on disk when this returns.
 

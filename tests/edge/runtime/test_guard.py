@@ -33,6 +33,12 @@ class Lamp:
             raise OSError("the switch is gone")
 
 
+class Cellar(Lamp):
+    """A consumer that keeps items, and has no place for some."""
+
+    stored, lost = 5, 2
+
+
 class House:
     """Feeds a guarded lamp on a thread of its own."""
 
@@ -130,3 +136,13 @@ def test_an_error_at_the_end_is_a_line(caplog):
     house.dark = True
     house.end()
     assert "cannot be closed in good order: the switch is gone" in caplog.text
+
+
+def test_what_a_consumer_keeps_and_loses_is_told(house):
+    """What it has lost is counted on when it is opened anew; one that keeps nothing has nothing to tell."""
+    assert (house.guard.stored, house.guard.lost) == (0, 0)
+    house.guard._open_consumer = lambda: Cellar(house)
+    for opened in (2, 3):
+        house.inbox.put("break")
+        wait_for(lambda: house.opened == opened)  # noqa: B023  # it is asked at once
+    wait_for(lambda: (house.guard.stored, house.guard.lost) == (5, 4))

@@ -57,7 +57,7 @@ STATUS = Status(
     throttled=["throttled", "under-voltage since boot"],
     core_v=0.85,
     sinks=[
-        SinkStatus(name="mqtt", error="the broker is away", dropped=11, faults=6),
+        SinkStatus(name="mqtt", error="the broker is away", dropped=11, faults=6, stored=42, lost=3),
         SinkStatus(name="metrics"),
     ],
 )
@@ -155,6 +155,8 @@ def test_each_figure_is_what_the_run_says(endpoint):
         ("edge_emotion_sink_faults_total", ("sink", "mqtt")): 6,
         ("edge_emotion_sink_dropped_total", ("reason", "busy"), ("sink", "mqtt")): 9,
         ("edge_emotion_sink_dropped_total", ("reason", "closed"), ("sink", "mqtt")): 2,
+        ("edge_emotion_sink_dropped_total", ("reason", "full"), ("sink", "mqtt")): 3,
+        ("edge_emotion_sink_stored", ("sink", "mqtt")): 42,
         ("edge_emotion_queue_length", ("queue", "mqtt")): 4,
         ("edge_emotion_queue_capacity", ("queue", "log")): 4,
         ("edge_emotion_state", ("state", "running")): 1,
