@@ -66,10 +66,12 @@ def _report(error: Exception, exit_code: int, *, debug: bool) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     from edge.run import run  # noqa: PLC0415  # as said above
+    from edge.showing import Asked  # noqa: PLC0415  # as said above
 
     if "WATCHDOG_USEC" in os.environ:
         faulthandler.enable()  # the watchdog ends what hangs with SIGABRT: the journal then has each thread's place
-    run(_settings(options), json_output=options.json)
+    asked = Asked(view=options.view, annotate=options.annotate)
+    run(_settings(options), json_output=options.json, asked=asked)
     return 0
 
 
@@ -139,6 +141,10 @@ def _add_run(commands: "Commands") -> None:
     command.add_argument("--config", metavar="FILE", type=Path, help="settings in TOML")
     command.add_argument("--log", metavar="FILE", help="the JSON-lines log; appended to (default: readings.jsonl)")
     command.add_argument("--json", action="store_true", help="print readings to standard output, for a pipe")
+    command.add_argument("--view", action="store_true", help="show the annotated video in a window; q ends the run")
+    command.add_argument(
+        "--annotate", metavar="FILE", type=Path, help="write a video file's annotated video: .mp4, .mkv or .avi"
+    )
     command.set_defaults(command=_run)
 
 

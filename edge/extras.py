@@ -46,10 +46,13 @@ class Extras:
     servers: list[Guard[None]] = field(default_factory=list)
 
 
-def needs_color(settings: Settings) -> bool:
-    """Whether a viewer shows the camera's picture in colour: it is neither decoded nor copied where nobody does."""
+def needs_color(settings: Settings, *, shown: bool = False) -> bool:
+    """Whether a viewer shows the camera's picture in colour: it is neither decoded nor copied where nobody does.
+
+    shown: in a window, or in an annotated video.
+    """
     privacy = settings.privacy
-    return settings.page.enabled and privacy.picture != "boxes" and not privacy.counts_only
+    return shown or (settings.page.enabled and privacy.picture != "boxes" and not privacy.counts_only)
 
 
 def open_extras(settings: Settings, surroundings: Surroundings) -> Extras:

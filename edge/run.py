@@ -19,6 +19,7 @@ from edge.runtime.journal import is_journal
 from edge.runtime.keys import on_key
 from edge.service import Service
 from edge.settings import Settings
+from edge.showing import NOTHING, Asked, Showing
 from edge.sink_settings import LogSettings
 from edge.sinks.base import Sink
 from edge.sinks.changes import Changes
@@ -39,21 +40,27 @@ from edge.vision.track import Tracker
 SHIPPED_MODEL = Path(__file__).resolve().parent.parent / "models" / "edge_small.tflite"
 
 
-def run(settings: Settings, *, json_output: bool) -> None:
+def run(settings: Settings, *, json_output: bool, asked: Asked = NOTHING) -> None:
     """Run until the source ends, `q`, Ctrl-C or SIGTERM; then print a summary.
 
     json_output: readings go to standard output, and everything meant for a person to standard error.
+    asked: the window and the annotated video.
 
     Raises:
         EdgeError: something cannot be used; the message is meant for the user.
     """
     cv2.setNumThreads(settings.detect.threads)
     person: TextIO = sys.stderr if json_output else sys.stdout
+    asked.check(settings)
     new_steps = build_steps(settings)
     meters = Meters()
     with ExitStack() as undo:
-        source = open_source(settings.source, color=needs_color(settings))
+        source = open_source(settings.source, color=needs_color(settings, shown=bool(asked)), paced=asked.view)
         undo.callback(source.close)
+        showing = Showing(asked, source, ask_stop=lambda: pipeline.ask_stop())  # noqa: PLW0108  # made below
+        undo.callback(showing.finish)
+        for viewer in showing.viewers:
+            undo.callback(viewer.close)
         log = open_log(settings.log, source)
         undo.callback(log.close)
         sinks: list[Sink] = [log]
@@ -78,17 +85,17 @@ def run(settings: Settings, *, json_output: bool) -> None:
             [*sinks, *extras.sinks],
             meters,
             settings,
-            viewers=extras.viewers,
+            viewers=[*extras.viewers, *showing.viewers],
             servers=extras.servers,
             watch=service,
         )
         undo.pop_all()  # from here on the pipeline closes what it was given
-    try:
+    with ExitStack() as ending:
+        ending.callback(lambda: print(summarize(meters, source, Path(log.path)), file=person))  # the command's answer
+        ending.callback(service.close)
+        ending.callback(showing.finish)
         with _signals(pipeline.ask_stop), on_key("q", pipeline.ask_stop):
             pipeline.run()
-    finally:
-        service.close()
-        print(summarize(meters, source, Path(log.path)), file=person)  # the command's answer
 
 
 def build_steps(settings: Settings) -> Callable[..., Steps]:

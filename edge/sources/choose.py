@@ -26,7 +26,7 @@ _CAMERAS = ("auto", "camera", "picamera")
 _DEVICE_PREFIX, _SCENE_PREFIX = "/dev/", "scene:"
 
 
-def open_source(settings: SourceSettings, *, color: bool = False) -> Source:
+def open_source(settings: SourceSettings, *, color: bool = False, paced: bool = False) -> Source:
     """Open what `settings.use` names.
 
     `auto`: the Pi camera, else the first V4L2 camera, else the clip that ships, at its own pace.
@@ -37,6 +37,7 @@ def open_source(settings: SourceSettings, *, color: bool = False) -> Source:
     Args:
         settings: what to open, and what to ask of a camera.
         color: frames carry colour, too.
+        paced: a video is played at its own pace, for somebody who watches.
 
     Raises:
         CameraError: the camera is absent, busy, not permitted or gives no frames.
@@ -54,7 +55,7 @@ def open_source(settings: SourceSettings, *, color: bool = False) -> Source:
             use.removeprefix(_SCENE_PREFIX), width=settings.width, height=settings.height, fps=settings.fps
         )
         return SceneSource(scene, live=True, color=color)
-    return _open_path(Path(use).expanduser(), color=color)
+    return _open_path(Path(use).expanduser(), color=color, paced=paced)
 
 
 def open_camera(settings: SourceSettings, *, color: bool = False) -> Source:
@@ -87,7 +88,7 @@ def _first_camera() -> Path:
     return cameras[0]
 
 
-def _open_path(path: Path, *, color: bool) -> Source:
+def _open_path(path: Path, *, color: bool, paced: bool) -> Source:
     if not path.exists():
         raise MediaError(
             f"{path}: no such file or folder: expected auto, camera, picamera, /dev/videoN, scene:NAME, "
@@ -95,4 +96,4 @@ def _open_path(path: Path, *, color: bool) -> Source:
         )
     if path.is_dir() or path.suffix.lower() in PICTURE_SUFFIXES:
         return PictureSource(path, color=color)
-    return VideoSource(path, color=color)
+    return VideoSource(path, color=color, paced=paced)

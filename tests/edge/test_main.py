@@ -4,6 +4,7 @@ import logging
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from edge.config import read_settings
 from edge.errors import CameraError, ConfigError, ModelError, OutputClosedError, SinkError, StuckError
 from edge.run import SHIPPED_MODEL
 from edge.settings import Settings
+from edge.showing import Asked
 
 EVERY_SECTION = """
 profile = "low-power"
@@ -33,6 +35,16 @@ min_face_px = 40
 hysteresis = 0.2
 [log]
 mode = "all"
+[page]
+enabled = true
+[display]
+device = "ssd1306"
+[mqtt]
+host = "broker"
+[metrics]
+enabled = true
+[privacy]
+counts_only = true
 """
 
 
@@ -40,7 +52,7 @@ mode = "all"
 def asked(monkeypatch):
     """What `run` was called with, in place of a run."""
     calls = []
-    monkeypatch.setattr("edge.run.run", lambda settings, *, json_output: calls.append((settings, json_output)))
+    monkeypatch.setattr("edge.run.run", lambda settings, *, json_output, asked: calls.append((settings, json_output, asked)))
     return calls
 
 
@@ -63,10 +75,11 @@ def test_every_section_of_the_file_reaches_the_run(tmp_path, asked):
     path = tmp_path / "edge.toml"
     path.write_text(EVERY_SECTION)
     assert command_line.main(["run", "--config", str(path)]) == 0
-    ((settings, json_output),) = asked
+    ((settings, json_output, shown),) = asked
     expected = read_settings(path)
     assert settings == expected
     assert not json_output
+    assert not shown
     for section in Settings.__struct_fields__:
         assert getattr(expected, section) != getattr(Settings(), section), f"{section} is missing above"
 
@@ -75,13 +88,14 @@ def test_options_go_over_the_files_sections(tmp_path, asked):
     """Each option changes its own setting, and the rest of its section stays."""
     path = tmp_path / "edge.toml"
     path.write_text(EVERY_SECTION)
-    options = ["--source", "clip.mp4", "--model", "my.tflite", "--log", "my.jsonl", "--json"]
+    options = ["--source", "clip.mp4", "--model", "my.tflite", "--log", "my.jsonl", "--json", "--view", "--annotate", "out.mp4"]
     command_line.main(["run", "--config", str(path), *options])
-    ((settings, json_output),) = asked
+    ((settings, json_output, shown),) = asked
     assert (settings.source.use, settings.source.fps) == ("clip.mp4", 12.0)
     assert (settings.model.path, settings.model.interpreter) == ("my.tflite", "ai-edge-litert")
     assert (settings.log.path, settings.log.mode) == ("my.jsonl", "all")
     assert json_output
+    assert shown == Asked(view=True, annotate=Path("out.mp4"))
 
 
 @pytest.mark.parametrize(

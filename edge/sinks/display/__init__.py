@@ -1,0 +1,1 @@
+"""A small display: what stands on it, and the device."""

@@ -1,0 +1,1 @@
+"""A window on the desktop with the annotated video."""
