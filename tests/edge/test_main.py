@@ -52,7 +52,9 @@ counts_only = true
 def asked(monkeypatch):
     """What `run` was called with, in place of a run."""
     calls = []
-    monkeypatch.setattr("edge.run.run", lambda settings, *, json_output, asked: calls.append((settings, json_output, asked)))
+    monkeypatch.setattr(
+        "edge.run.run", lambda settings, *, json_output, asked: calls.append((settings, json_output, asked))
+    )
     return calls
 
 
@@ -88,7 +90,18 @@ def test_options_go_over_the_files_sections(tmp_path, asked):
     """Each option changes its own setting, and the rest of its section stays."""
     path = tmp_path / "edge.toml"
     path.write_text(EVERY_SECTION)
-    options = ["--source", "clip.mp4", "--model", "my.tflite", "--log", "my.jsonl", "--json", "--view", "--annotate", "out.mp4"]
+    options = [
+        "--source",
+        "clip.mp4",
+        "--model",
+        "my.tflite",
+        "--log",
+        "my.jsonl",
+        "--json",
+        "--view",
+        "--annotate",
+        "out.mp4",
+    ]
     command_line.main(["run", "--config", str(path), *options])
     ((settings, json_output, shown),) = asked
     assert (settings.source.use, settings.source.fps) == ("clip.mp4", 12.0)
