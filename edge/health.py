@@ -32,6 +32,18 @@ class Log(Protocol):
     def error(self) -> str:
         """Empty where all is well."""
 
+    @property
+    def clock_error(self) -> str:
+        """Empty where all is well."""
+
+    @property
+    def bytes_written(self) -> int:
+        """So far."""
+
+    @property
+    def flushes(self) -> int:
+        """So far."""
+
 
 class Reporting(Protocol):
     """What is told of a sink beside the log: `Guard` says what each means."""
@@ -160,6 +172,9 @@ class Health:
             log=self._log.path,
             log_dropped=self._log.dropped,
             log_error=self._log.error,
+            log_bytes=self._log.bytes_written,
+            log_flushes=self._log.flushes,
+            clock_error=self._log.clock_error,
             temperature_c=self._board.temperature_c(),
             throttled=None if flags is None else name_flags(flags),
             core_v=self._board.core_v(),

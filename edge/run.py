@@ -25,6 +25,7 @@ from edge.sinks.base import Sink
 from edge.sinks.changes import Changes
 from edge.sinks.console import PlainLines
 from edge.sinks.jsonl import JsonLinesLog, JsonLinesOutput
+from edge.sinks.rotation import new_keeping
 from edge.sources.base import Source
 from edge.sources.choose import open_source
 from edge.summary import summarize
@@ -61,7 +62,7 @@ def run(settings: Settings, *, json_output: bool, asked: Asked = NOTHING) -> Non
         undo.callback(showing.finish)
         for viewer in showing.viewers:
             undo.callback(viewer.close)
-        log = open_log(settings.log, source)
+        log = open_log(settings.log, source, retention_days=settings.privacy.retention_days)
         undo.callback(log.close)
         sinks: list[Sink] = [log]
         if json_output:
@@ -122,7 +123,7 @@ def build_steps(settings: Settings) -> Callable[..., Steps]:
     return new_steps
 
 
-def open_log(settings: LogSettings, source: Source) -> JsonLinesLog:
+def open_log(settings: LogSettings, source: Source, *, retention_days: float = 0.0) -> JsonLinesLog:
     """Open the log in the mode that suits the source, unless the settings name one.
 
     Raises:
@@ -134,8 +135,15 @@ def open_log(settings: LogSettings, source: Source) -> JsonLinesLog:
     changes = None
     if mode == "changes":
         changes = Changes(summary_interval_s=settings.summary_interval_s, describe_machine=Board().describe)
-    retry = settings.on_error == "retry"
-    return JsonLinesLog(Path(settings.path), changes=changes, say_none=source.stills, retry=retry)
+    rotates = settings.rotate == "always" or (settings.rotate == "auto" and source.live)
+    return JsonLinesLog(
+        Path(settings.path),
+        changes=changes,
+        say_none=source.stills,
+        retry=settings.on_error == "retry",
+        flush_s=settings.flush_s,
+        keeping=new_keeping(settings, retention_days=retention_days) if rotates else None,
+    )
 
 
 def _open_console(source: Source, log_path: str, meters: Meters, person: TextIO) -> Sink:

@@ -99,6 +99,8 @@ def _sum_up(status: Status) -> None:
     parts = [status.words, f"{status.reopens} re-opens, {status.dropped} frames dropped"]
     if status.latency_ms_p95 is not None:
         parts.append(f"latency {status.latency_ms_p50:.1f} ms, p95 {status.latency_ms_p95:.1f} ms")
+    hours = max(status.uptime_s, 1.0) / 3600
+    parts.append(f"log {status.log_bytes / 1e3 / hours:.0f} kB and {status.log_flushes / hours:.0f} writes an hour")
     if status.temperature_c is not None:
         parts.append(f"{status.temperature_c:.0f} °C")
     if status.core_v is not None:

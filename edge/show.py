@@ -14,6 +14,9 @@ from edge.status import SinkStatus, Status, ask_status
 
 WATCH_EVERY_S = 1.0
 
+_TELLING_S = 600.0
+"""After so long a rate by the hour means something, s."""
+
 _NOT_WELL = ServiceError.exit_code
 
 
@@ -80,6 +83,8 @@ def _rows(status: Status) -> list[tuple[str, str]]:
     rows += [(sink.name, _sink(sink)) for sink in status.sinks]
     if (board := _board(status)) != "":
         rows.append(("board", board))
+    if status.clock_error:
+        rows.append(("clock", status.clock_error))
     if status.last_error:
         rows.append(("last error", f"{status.last_error_at} {status.last_error}"))
     return rows
@@ -93,6 +98,10 @@ def _log(status: Status) -> str:
         words += f", {status.log_dropped} lines lost"
     if status.undelivered:
         words += f", {status.undelivered} frames not delivered"
+    words += f", {status.log_bytes / 1e6:.1f} MB in {status.log_flushes} writes"
+    if status.uptime_s >= _TELLING_S:
+        hours = status.uptime_s / 3600
+        words += f" ({status.log_bytes / 1e6 / hours:.2f} MB, {status.log_flushes / hours:.0f} writes an hour)"
     return words
 
 

@@ -16,12 +16,23 @@ class LogSettings(Section, frozen=True):
     summary_interval_s: time between two summaries in mode `changes`, s.
     on_error: when the file cannot be written, on a full disk for one: `stop` ends the run, so that nothing is lost
         unnoticed; `retry` goes on, keeps the newest lines for later and counts those that it had to drop.
+    flush_s: lines are gathered for this long and written at once, s: a card wears by writes.
+    rotate: whether the file is put aside now and then, and compressed: `auto` is for cameras, whose log has no end.
+    rotate_mb, rotate_days: when: at this size, MB (10^6 bytes), or when its first line is this old, days.
+    keep_mb: all files of the log together are kept below this, MB: the oldest go.
+    keep_free_mb: likewise until this much of the disk is free, MB; where that is not enough nothing is written.
     """
 
     path: str = "readings.jsonl"
     mode: Literal["auto", "all", "changes"] = "auto"
     summary_interval_s: Positive = 60.0
     on_error: Literal["stop", "retry"] = "stop"
+    flush_s: Annotated[float, Meta(ge=0.0, le=3600.0)] = 1.0
+    rotate: Literal["auto", "always", "never"] = "auto"
+    rotate_mb: Annotated[float, Meta(ge=0.001, le=10_000.0)] = 8.0
+    rotate_days: Annotated[float, Meta(ge=0.001, le=366.0)] = 1.0
+    keep_mb: Annotated[float, Meta(ge=0.01)] = 256.0
+    keep_free_mb: Annotated[float, Meta(ge=0.0)] = 100.0
 
 
 class PageSettings(Section, frozen=True):
@@ -89,12 +100,14 @@ class MetricsSettings(Section, frozen=True):
 
 
 class PrivacySettings(Section, frozen=True):
-    """[privacy] What leaves the camera.
+    """[privacy] What leaves the camera, and how long it is kept.
 
     counts_only: sinks are told how often each emotion was seen, a minute at a time, and nothing else: no face, no
         place, no time of its own, and no picture.
+    retention_days: no line of a log that is rotated is kept for longer, days; 0 is for as long as [log] has room.
     picture: what the live page shows: the `full` picture, faces as a `blur`, or `boxes` alone.
     """
 
     counts_only: bool = False
+    retention_days: Annotated[float, Meta(ge=0.0)] = 0.0
     picture: Literal["full", "blur", "boxes"] = "full"

@@ -49,8 +49,9 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     dropped: frames that gave way to newer ones. undelivered: frames whose readings a sink was too slow for.
     reopens: how often the camera was given up, or could not be opened, and tried again.
     stalls: how often no frame was processed for `source.stall_timeout_s`, whatever the reason.
-    log_bytes, log_flushes: how much of the log was written, and how often.
     log_dropped: lines that could not be written. log_error: why the log cannot be written now, else empty.
+    log_bytes, log_flushes: what was written to it so far, and how often something was: both wear a card.
+    clock_error: why the log's times cannot be believed, else empty.
     temperature_c: of the hottest sensor. throttled: the firmware's flags in words. core_v: the processor's voltage.
         None where the machine does not tell.
     sinks: those beside the log.
@@ -79,6 +80,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     log_error: str = ""
     log_bytes: int = 0
     log_flushes: int = 0
+    clock_error: str = ""
     temperature_c: float | None
     throttled: list[str] | None
     core_v: float | None
@@ -102,6 +104,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         faces = "1 face" if self.faces == 1 else f"{self.faces} faces"
         rate = f"{self.fps:.1f} frames/s, {faces}" if self.fps else "running"
         faults = [f"the log cannot be written: {self.log_error}"] if self.log_error else []
+        faults += [self.clock_error] if self.clock_error else []
         faults += [f"{sink.name}: {sink.error}" for sink in self.sinks if sink.error]
         return ", ".join([rate, *faults])
 

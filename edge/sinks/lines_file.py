@@ -2,11 +2,15 @@
 
 import errno
 import logging
+import os
+import threading
 import time
 from pathlib import Path
 from typing import IO
 
 from edge.errors import SinkError
+from edge.sinks.rotation import Rotation
+from edge.sinks.torn import mend
 
 log = logging.getLogger(__name__)
 
@@ -19,36 +23,45 @@ LONGEST_WAIT_S = 60.0
 MOST_PENDING = 5000
 """Lines kept meanwhile, the newest: about 2 MB, and a day of changes in a living room."""
 
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+_PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+"""A disk that is full, or that the kernel no longer writes to after a fault: no reason to do without the rest."""
 
 
 class LinesFile:
     """A file that lines are appended to.
 
-    path: the file. retry: what cannot be written is tried again; else it is an error.
+    path: the file. retry: what cannot be written is tried again; else it is an error. flush_s: lines are gathered for
+    this long, s. rotation: when the file is rotated; None is never.
     dropped: lines that had no place while the file could not be written.
     error: why it cannot be written now, else empty.
+    bytes_written, flushes: what went to the disk so far, and how often something did.
     """
 
-    def __init__(self, path: Path, *, retry: bool) -> None:
-        """Open the file, and its folder where there is none.
+    def __init__(
+        self, path: Path, *, retry: bool, flush_s: float = FLUSH_INTERVAL_S, rotation: Rotation | None = None
+    ) -> None:
+        """Open the file, and its folder where there is none. What a power cut has torn at its end is mended.
 
         Raises:
-            SinkError: they cannot be written. With `retry` a disk without space is none.
+            SinkError: they cannot be written. With `retry` a disk that is full or faulty is none.
         """
         self.dropped = 0
         self.error = ""
+        self.bytes_written = self.flushes = 0
         self._path = path
         self._retry = retry
+        self._flush_s = flush_s
+        self._rotation = rotation
         self._pending: list[bytes] = []
         self._rest = b""  # of a line that was written in part: it must be finished before anything else
         self._file: IO[bytes] | None = None
-        self._interval_s = FLUSH_INTERVAL_S
+        self._interval_s = flush_s
         self._flushed_at = time.monotonic()
+        self._lock = threading.Lock()  # protects all of the above: lines come from one thread, `tend` from another
         try:
             self._file = self._open()
         except OSError as error:
-            if not retry or error.errno not in _NO_SPACE:
+            if not retry or error.errno not in _PASSING:
                 raise SinkError(
                     f"{path}: expected a log file that can be written, found: {error.strerror}: see --log"
                 ) from error
@@ -56,21 +69,35 @@ class LinesFile:
 
     def _open(self) -> IO[bytes]:
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        if not self._rest:
+            mend(self._path)
         # Unbuffered: batches are made here, and a failed write leaves nothing behind to fail again.
-        return self._path.open("ab", buffering=0)
+        file = self._path.open("ab", buffering=0)
+        if self._rotation is not None:
+            self._rotation.begin()
+        return file
 
     def add(self, lines: list[bytes]) -> None:
-        """Take whole lines; they reach the disk within about a second.
+        """Take whole lines; they reach the disk within about a second, or what `flush_s` says.
 
         Raises:
             SinkError: earlier ones cannot be written, and are not tried again.
         """
-        self._pending += lines
-        if len(self._pending) > MOST_PENDING:
-            self.dropped += len(self._pending) - MOST_PENDING
-            del self._pending[:-MOST_PENDING]
-        if time.monotonic() - self._flushed_at >= self._interval_s:
-            self._flush()
+        with self._lock:
+            self._pending += lines
+            if len(self._pending) > MOST_PENDING:
+                self.dropped += len(self._pending) - MOST_PENDING
+                del self._pending[:-MOST_PENDING]
+            self._flush_if_due()
+
+    def tend(self) -> None:
+        """Write what is due though no line comes any more.
+
+        Raises:
+            SinkError: it cannot be written, and is not tried again.
+        """
+        with self._lock:
+            self._flush_if_due()
 
     def close(self) -> None:
         """Write what is left, and close the file.
@@ -78,20 +105,29 @@ class LinesFile:
         Raises:
             SinkError: it cannot be written. With `retry` the log says so instead.
         """
-        try:
-            self._flush()
-        finally:
-            if self._file is not None:
-                self._file.close()
+        with self._lock:
+            try:
+                self._flush()
+            finally:
+                self._close_file()
         if self.error:
             log.error("%s: %d lines are lost: %s", self._path, len(self._pending) + self.dropped, self.error)
 
+    def _close_file(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+
+    def _flush_if_due(self) -> None:
+        if time.monotonic() - self._flushed_at >= self._interval_s:
+            self._flush()
+
     def _flush(self) -> None:
         self._flushed_at = time.monotonic()
-        if self._file is not None and not self._pending and not self._rest:
-            return
         try:
-            self._write()
+            self._rotate_if_due()
+            if self._file is None or self._pending or self._rest:
+                self._write()
         except OSError as error:
             if not self._retry:
                 reason = error.strerror
@@ -100,18 +136,34 @@ class LinesFile:
             return
         if self.error:
             log.warning("%s: the log can be written again; %d lines are lost", self._path, self.dropped)
-        self.error, self._interval_s = "", FLUSH_INTERVAL_S
+        self.error, self._interval_s = "", self._flush_s
+
+    def _rotate_if_due(self) -> None:
+        if self._rotation is None or self._file is None or self._rest:
+            return
+        if self._rotation.is_due(sum(map(len, self._pending))):
+            os.fsync(self._file.fileno())
+            self._close_file()
+            self._rotation.rotate()
 
     def _write(self) -> None:
         """Write all at once, so that a reader or a power cut meets as few torn lines as can be."""
+        if self._file is not None and not _is_at(self._file, self._path):
+            log.warning("%s: the log is gone: making it anew", self._path)
+            self._close_file()
+            self._rest = b""  # the line that it ends is gone, too
         self._file = self._file or self._open()
         whole = self._rest + b"".join(self._pending)
+        if self._rotation is not None:
+            self._rotation.check_room(len(whole))
         done = 0
         try:
             while done < len(whole):
                 done += self._file.write(whole[done:])
         finally:
             self._keep(whole[done:], torn=whole[done - 1 : done] != b"\n" if done else bool(self._rest))
+            self.bytes_written += done
+            self.flushes += bool(done)
 
     def _keep(self, left: bytes, *, torn: bool) -> None:
         """Keep what was not written: the rest of a line, where one is torn, and the whole lines behind it."""
@@ -127,3 +179,11 @@ class LinesFile:
             log.error("%s: the log cannot be written: %s: free some space; trying again", self._path, reason)
         self.error = reason
         self._interval_s = min(2 * self._interval_s, LONGEST_WAIT_S)
+
+
+def _is_at(file: IO[bytes], path: Path) -> bool:
+    """Whether the open file is still what stands at `path`."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False

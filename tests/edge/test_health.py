@@ -22,6 +22,7 @@ class FullLog:
     """A log on a full disk."""
 
     path, dropped, error = "readings.jsonl", 7, "No space left on device"
+    clock_error, bytes_written, flushes = "the clock is not set yet", 12_000, 34
 
 
 @pytest.fixture
@@ -110,6 +111,7 @@ def test_everything_else_comes_from_where_it_is_known(health, meters, clock):
     assert (status.version, status.source, status.frames) == (__version__, "auto", 30)
     assert (status.dropped, status.undelivered, status.log_dropped) == (3, 2, 7)
     assert (status.log, status.log_error) == ("readings.jsonl", "No space left on device")
+    assert (status.clock_error, status.log_bytes, status.log_flushes) == ("the clock is not set yet", 12_000, 34)
     assert (status.latency_ms_p50, status.latency_ms_p95) == (4.0, 4.0)
     assert status.uptime_s == 1.0
     assert (status.temperature_c, status.throttled, status.core_v) == (None, None, None)

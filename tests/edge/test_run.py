@@ -81,10 +81,10 @@ def closed_logs(monkeypatch):
 @pytest.mark.parametrize(
     ("mode", "live", "expected"),
     [
-        ("auto", True, ["appeared", "left"]),
+        ("auto", True, ["started", "appeared", "left", "stopped"]),
         ("auto", False, [None, None]),
-        ("changes", True, ["appeared", "left"]),
-        ("changes", False, ["appeared", "left"]),
+        ("changes", True, ["started", "appeared", "left", "stopped"]),
+        ("changes", False, ["started", "appeared", "left", "stopped"]),
         ("all", True, [None, None]),
         ("all", False, [None, None]),
     ],
@@ -108,7 +108,7 @@ def test_the_summarys_interval_is_the_settings(tmp_path):
     for frame in range(31):
         log.write(observation(frame))
     log.close()
-    assert [line["event"] for line in lines_of(path)] == ["summary", "summary"]
+    assert [line["event"] for line in lines_of(path)] == ["started", "summary", "summary", "stopped"]
 
 
 @pytest.mark.parametrize(("stills", "count"), [(True, 1), (False, 0)])

@@ -19,7 +19,8 @@ WATCHDOG_S = 8.0
 
 
 class Log:
-    path, dropped, error = "readings.jsonl", 0, ""
+    path, dropped, error, clock_error = "readings.jsonl", 0, "", ""
+    bytes_written = flushes = 0
 
 
 class Rig:
@@ -186,7 +187,10 @@ def test_a_summary_goes_to_the_log_once_a_minute(tmp_path, monkeypatch, caplog):
     messages = [record.getMessage() for record in caplog.records]
     assert (
         messages
-        == ["30.0 frames/s, 0 faces; 0 re-opens, 0 frames dropped; latency 4.0 ms, p95 4.0 ms; 62 °C; under-voltage"]
+        == [
+            "30.0 frames/s, 0 faces; 0 re-opens, 0 frames dropped; latency 4.0 ms, p95 4.0 ms; "
+            "log 0 kB and 0 writes an hour; 62 °C; under-voltage"
+        ]
         * 2
     )
     fields = caplog.records[0].fields

@@ -73,6 +73,10 @@ def status_command(*options):
         (msgspec.structs.replace(RUNNING, state="starting"), "starting"),
         (LOST, "camera lost, trying again in 8 s (1 re-opens): it was unplugged"),
         (FULL, "29.8 frames/s, 2 faces, the log cannot be written: No space left on device"),
+        (
+            msgspec.structs.replace(RUNNING, clock_error="the clock is not set yet"),
+            "29.8 frames/s, 2 faces, the clock is not set yet",
+        ),
     ],
 )
 def test_one_line_says_how_it_is(status, words):

@@ -74,7 +74,7 @@ def test_closing_writes_the_last_changes(tmp_path):
     for frame in range(30):
         log.write(observation(frame))
     log.close()
-    assert [line["event"] for line in lines_of(path)] == ["appeared", "left"]
+    assert [line["event"] for line in lines_of(path)] == ["started", "appeared", "left", "stopped"]
 
 
 def test_writes_are_batched(tmp_path):
