@@ -1,6 +1,19 @@
 """All checks, in the order in which they are run: what others depend on comes first."""
 
-from edge.doctor import board, camera, configuration, frames, model, network, service, sinks, storage, system, vision
+from edge.doctor import (
+    board,
+    camera,
+    configuration,
+    frames,
+    metrics,
+    model,
+    network,
+    service,
+    sinks,
+    storage,
+    system,
+    vision,
+)
 
 CHECKS = (
     *board.CHECKS,
@@ -12,6 +25,7 @@ CHECKS = (
     *frames.CHECKS,
     *storage.CHECKS,
     *sinks.CHECKS,
+    *metrics.CHECKS,
     *network.CHECKS,
     *service.CHECKS,
 )
