@@ -85,7 +85,7 @@ def check_photos(model: Path, folder: Path) -> None:
         raise ConfigError(
             f"--photos: expected a .tflite, since photographs go through the runtime, found {model}: convert it first"
         )
-    _list_photos(folder)
+    list_photos(folder)
 
 
 def answer_photos(model: Path, folder: Path) -> Answers:
@@ -113,7 +113,7 @@ def measure_photos(answers: Answers, folder: Path, labels: Sequence[str]) -> Pho
         ConfigError: the model does not know one of `labels`.
         MediaError: see `check_photos`; or there is no photograph of these emotions.
     """
-    photos = _list_photos(folder)
+    photos = list_photos(folder)
     wanted = [(name, emotion) for name, emotion in photos if emotion in labels]
     if not wanted:
         raise MediaError(f"{folder}: expected photographs of {', '.join(labels)}, found none: choose other --classes")
@@ -142,8 +142,12 @@ def _likeliest(answer: Mapping[str, float], labels: Sequence[str]) -> str:
     return labels[int(choose_classes(row, list(answer), labels).argmax())]
 
 
-def _list_photos(folder: Path) -> list[tuple[str, str]]:
-    """Return the path below `folder` and the emotion of each photograph."""
+def list_photos(folder: Path) -> list[tuple[str, str]]:
+    """Return the path below `folder` and the emotion of each photograph.
+
+    Raises:
+        MediaError: there are none, or one lies in a folder that is named by no emotion.
+    """
     if not folder.is_dir():
         raise MediaError(f"{folder}: expected a folder of photographs, one folder for each emotion, found none")
     photos = []

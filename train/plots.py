@@ -8,7 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from train.conditions import Measured
 from train.metrics import Curve, Figures
+from train.spoil import Kind
 
 BLUE, ORANGE, GREEN, PINK, SKY, VERMILION, BLACK = (
     "#0072b2",
@@ -115,4 +117,27 @@ def draw_calibration(figures: Figures) -> Figure:
     lower.set_ylabel("faces")
     for axes in (upper, lower):
         axes.grid(alpha=0.3)
+    return figure
+
+
+def draw_conditions(measured: Sequence[Measured], meanings: Mapping[Kind, str]) -> Figure:
+    """Draw accuracy by each kind of condition, and how many faces the runtime would refuse under it.
+
+    meanings: of each kind, what its value means.
+    """
+    figure = Figure(figsize=(9, 6.4), layout="constrained")
+    for axes, (kind, meaning) in zip(figure.subplots(2, 2, sharey=True).flat, meanings.items(), strict=True):
+        rows = [row for row in measured if row.kind == kind]
+        values = [row.value for row in rows]
+        axes.plot(values, [row.balanced_accuracy for row in rows], "-o", color=BLUE, label="balanced accuracy")
+        axes.plot(values, [row.accuracy for row in rows], "--s", color=VERMILION, label="accuracy")
+        axes.plot(values, [row.refused for row in rows], ":^", color=BLACK, label="refused: not classified")
+        if kind in {"face size", "brightness"}:
+            axes.set_xscale("log")
+            axes.set_xticks(values, [f"{value:g}" for value in values], fontsize=8)
+            axes.minorticks_off()
+        axes.set_xlabel(meaning)
+        axes.set_ylim(-0.02, 1.02)
+        axes.grid(alpha=0.3)
+    figure.axes[0].legend(loc="center right", fontsize=8)
     return figure

@@ -1,0 +1,162 @@
+"""Measures what distance and light do to a model's answers: `python -m train.conditions MODEL.tflite --photos FOLDER`.
+
+The face of each photograph is found once, as it is. Then the photograph is made smaller, darker, brighter, noisy or
+blurred, and the face is cropped and classified as the runtime does. What is asked is the classifier and its crop; how
+often such faces are found is another question.
+"""
+
+import argparse
+import hashlib
+import logging
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import cv2
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from edge.errors import MediaError
+from edge.labels import EMOTIONS
+from edge.manifest import read_model
+from edge.settings import DetectSettings, NameSettings
+from edge.vision.classify import EmotionClassifier
+from edge.vision.detect import HaarDetector
+from edge.vision.quality import why_unclear
+from train.command import run_command
+from train.photos import FEWEST, list_photos
+from train.replace import replace_file
+from train.spoil import AXES, CHANGES, Change, Face, Kind, brighter
+
+
+class Measured(msgspec.Struct, frozen=True, kw_only=True):
+    """A model under one condition.
+
+    accuracy: of all faces. balanced_accuracy: mean over the emotions with `FEWEST` photographs or more.
+    refused: share of the faces that the runtime would not classify: too small, too dark, too blurred.
+    """
+
+    kind: Kind
+    value: float
+    accuracy: float
+    balanced_accuracy: float
+    refused: float
+
+
+class Conditions(msgspec.Struct, frozen=True, kw_only=True):
+    """All measured. sha256: of the model file. halves: balanced accuracy on every other photograph, as they are."""
+
+    sha256: str
+    folder: str
+    faces: int
+    halves: tuple[float, float]
+    measured: list[Measured]
+
+
+def find_faces(folder: Path) -> list[Face]:
+    """Return the largest face of each photograph in which there is one.
+
+    Raises:
+        MediaError: there is no photograph with a face.
+    """
+    detector = HaarDetector(DetectSettings())
+    faces = []
+    for name, emotion in tqdm(list_photos(folder), desc="finding faces", delay=2, leave=False, disable=None):
+        gray = cv2.imread(str(folder / name), cv2.IMREAD_GRAYSCALE)
+        found = [] if gray is None else detector.detect(np.asarray(gray, dtype=np.uint8))
+        if found and gray is not None:
+            faces.append(Face(np.asarray(gray, dtype=np.uint8), found[0].box, EMOTIONS.index(emotion)))
+    if not faces:
+        raise MediaError(f"{folder}: expected photographs with faces, found none: name another folder")
+    return faces
+
+
+def measure_conditions(model: Path, folder: Path) -> Conditions:
+    """Measure `model`, a .tflite of the seven emotions, on the photographs in `folder`.
+
+    Raises:
+        MediaError, ModelError: they cannot be read.
+    """
+    content, manifest = read_model(model)
+    classifier = EmotionClassifier(content, manifest)
+    faces = find_faces(folder)
+    codes = np.array([face.code for face in faces])
+    answers, _ = _answer(classifier, faces, brighter, 1.0)
+    halves = tuple(_balanced(answers[start::2], codes[start::2], codes) for start in (0, 1))
+    measured = []
+    steps = [(kind, change, value) for kind, (change, values) in CHANGES.items() for value in values]
+    for kind, change, value in tqdm(steps, desc="changing photographs", delay=2, leave=False, disable=None):
+        answers, refused = _answer(classifier, faces, change, value)
+        right, balanced = float((answers == codes).mean()), _balanced(answers, codes, codes)
+        measured.append(
+            Measured(kind=kind, value=value, accuracy=right, balanced_accuracy=balanced, refused=float(refused.mean()))
+        )
+    digest = hashlib.sha256(model.read_bytes()).hexdigest()
+    return Conditions(
+        sha256=digest, folder=folder.name, faces=len(faces), halves=(halves[0], halves[1]), measured=measured
+    )
+
+
+def _answer(
+    classifier: EmotionClassifier, faces: Sequence[Face], change: Change, value: float
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """(N,) the code of each answer, and whether the runtime would have refused the face."""
+    rng = np.random.default_rng(0)
+    codes = np.array([EMOTIONS.index(label) for label in classifier.labels])
+    answers, refused = [], []
+    for face in faces:
+        gray, box = change(face, value, rng)
+        crop = classifier.crop(gray, box)
+        answers.append(codes[classifier.score(crop).probabilities.argmax()])
+        side = min(box.w, box.h)
+        refused.append(why_unclear(crop, face_px=side, min_face_px=NameSettings().min_face_px) is not None)
+    return np.array(answers), np.array(refused)
+
+
+def _balanced(answers: NDArray[np.int64], codes: NDArray[np.int64], all_codes: NDArray[np.int64]) -> float:
+    """Mean recall of the emotions that are not rare among `all_codes`."""
+    filled = [code for code in range(len(EMOTIONS)) if (all_codes == code).sum() >= FEWEST]
+    return float(np.mean([(answers[codes == code] == code).mean() for code in filled]))
+
+
+def places(model: Path) -> tuple[Path, Path]:
+    """Where a model's figures (JSON) and their picture (PNG) stand: beside it."""
+    return model.with_suffix(".conditions.json"), model.with_suffix(".conditions.png")
+
+
+def _measure(options: argparse.Namespace) -> None:
+    from train.plots import draw_conditions  # noqa: PLC0415  # matplotlib takes a while: a wrong path is answered before
+
+    conditions = measure_conditions(options.model, options.photos)
+    figures, picture = places(options.model)
+    text = msgspec.json.format(msgspec.json.encode(conditions), indent=2) + b"\n"
+    drawn = draw_conditions(conditions.measured, AXES)
+    replace_file(figures, lambda path: path.write_bytes(text))
+    replace_file(picture, lambda path: drawn.savefig(path, dpi=100, metadata={"Software": None}))
+    first, second = conditions.halves
+    print(f"{conditions.faces} faces, balanced {first:.3f} and {second:.3f} on either half")  # noqa: T201  # the answer
+    for row in conditions.measured:
+        print(  # noqa: T201  # as above
+            f"{row.kind:10}  {row.value:6g}  right {row.accuracy:.1%}  balanced {row.balanced_accuracy:.1%}"
+            f"  refused {row.refused:.1%}"
+        )
+    print(f"{figures}, {picture}")  # noqa: T201  # as above
+
+
+def main() -> int:
+    """Run the command; returns the exit code (see `edge.errors`)."""
+    parser = argparse.ArgumentParser(prog="python -m train.conditions", description=__doc__)
+    parser.add_argument("model", type=Path, help="a .tflite with its manifest")
+    parser.add_argument("--photos", type=Path, required=True, help="a folder of photographs for each emotion")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    body = partial(_measure, options)
+    return run_command("conditions", body, stopped="stopped: nothing was written", debug=options.debug)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
