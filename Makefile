@@ -2,12 +2,17 @@
 PYTHON ?= python3
 MODEL ?= edge_small
 RUN ?= runs/$(MODEL)
+SYSTEM_PACKAGES = chromium mosquitto mosquitto-clients prometheus
 
 .DEFAULT_GOAL := help
-.PHONY: help run test train sheet evaluate convert bench bench-peers clip lint format lock install uninstall dist deb clean
+.PHONY: help setup-system run test train sheet evaluate conditions convert bench bench-peers clip lint format lock install uninstall dist deb clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup-system: ## with sudo: what some tests need from apt: a browser, an MQTT broker, promtool
+	apt-get update --quiet
+	DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes --no-install-recommends $(SYSTEM_PACKAGES)
 
 run: .venv/ready ## read the camera (or play the clip) and log expressions; SOURCE=… ARGS=…
 	@.venv/bin/edge-emotion run $(if $(SOURCE),--source "$(SOURCE)") $(ARGS)
@@ -33,6 +38,10 @@ sheet: .venv-dev/ready ## draw augmented faces, to look at them; DATA=fer2013.cs
 evaluate: .venv-dev/ready ## report on a model, with plots; DATA=fer2013.csv MODEL=models/edge_small.tflite ARGS="--photos FOLDER"
 	@$(if $(DATA),,$(error expected DATA=path of fer2013.csv or of a folder tree, found none))true
 	.venv-dev/bin/python -m train.evaluate "$(if $(wildcard $(MODEL))$(findstring /,$(MODEL))$(suffix $(MODEL)),$(MODEL),models/$(MODEL).tflite)" --data "$(DATA)" $(ARGS)
+
+conditions: .venv-dev/ready ## what distance, light, noise and blur do to the answers; PHOTOS=folder MODEL=models/edge_small.tflite
+	@$(if $(PHOTOS),,$(error expected PHOTOS=folder of photographs by emotion, found none))true
+	.venv-dev/bin/python -m train.conditions "$(if $(findstring /,$(MODEL)),$(MODEL),models/$(MODEL).tflite)" --photos "$(PHOTOS)" $(ARGS)
 
 convert: .venv-dev/ready .venv-tflite/ready ## make verified models of what ships; MODEL=runs/mine CLASSES=5 PRECISION="int8 float32" DATA=…
 	.venv-dev/bin/python -m convert $(if $(filter file,$(origin MODEL)),,"$(MODEL)") $(if $(DATA),--data "$(DATA)") \

@@ -10,7 +10,7 @@ import pytest
 from edge.errors import MediaError
 from edge.records import Box
 from edge.run import SHIPPED_MODEL
-from train.conditions import Conditions, find_faces, measure_conditions, places
+from train.conditions import Conditions, find_faces, measure_conditions, on_card, picture_path
 from train.plots import draw_conditions
 from train.spoil import AXES, CHANGES, Face
 
@@ -95,7 +95,13 @@ def test_photographs_without_a_face_are_told(tmp_path):
         find_faces(tmp_path)
 
 
-def test_the_files_stand_beside_the_model():
-    """Under its name, so that they travel together."""
-    figures, picture = places(Path("models/edge_small.tflite"))
-    assert (figures.name, picture.name) == ("edge_small.conditions.json", "edge_small.conditions.png")
+def test_the_card_ends_with_the_figures(photographs):
+    """Older ones are replaced, the rest of the card stays."""
+    measured = measure_conditions(SHIPPED_MODEL, photographs)
+    card = on_card("# net\n\nIt is small.\n\n## Distance and light\n\nolder\n", measured, "net.conditions.png")
+    assert card.startswith("# net\n\nIt is small.\n\n## Distance and light\n\nThe faces of 20 photographs")
+    assert "older" not in card
+    assert "(net.conditions.png)" in card
+    assert "| side of the face, px of the frame | 24 |" in card
+    assert on_card(card, measured, "net.conditions.png") == card
+    assert picture_path(Path("models/net.tflite")) == Path("models/net.conditions.png")
