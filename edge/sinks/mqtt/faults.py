@@ -14,7 +14,7 @@ _NOT_YET_VALID, _EXPIRED, _OTHER_NAMES = 9, 10, (62, 64)
 _UNSIGNED = (18, 19, 20, 21)
 """Source: OpenSSL, x509_vfy.h: X509_V_ERR_*."""
 
-_TAKEN_OVER = 142
+_UNSPECIFIED, _TAKEN_OVER = 128, 142
 _BAD_PASSWORD, _NOT_AUTHORIZED = 134, 135
 """Source: MQTT 5, 2.4: reason codes."""
 
@@ -29,6 +29,8 @@ def no_connection(error: OSError, broker: Broker) -> SinkError:
         return SinkError(
             f"mqtt.host: expected a name that resolves, found {broker.host}: {why}: check name and network"
         )
+    if isinstance(error, ConnectionResetError) and broker.tls:
+        return SinkError(f"expected TLS at {where}, found the connection closed: check mqtt.port and mqtt.tls")
     if isinstance(error, ConnectionRefusedError):
         return SinkError(f"expected a broker at {where}, found the port closed: start it, or set mqtt.port")
     if isinstance(error, TimeoutError):
@@ -72,19 +74,28 @@ def rejection(reason: ReasonCode, topic: str, broker: Broker) -> SinkError:
 
 def loss(reason: ReasonCode, detail: str, broker: Broker, *, welcomed: bool) -> SinkError:
     """Say why a connection has ended. detail: what the socket said; may be empty. welcomed: we were let in before."""
+    where = broker.address
     if reason.value == _TAKEN_OVER and reason.packetType == PacketTypes.DISCONNECT:
         return SinkError(
             "expected a name of our own, found that another device uses it: set mqtt.device_id on one of them"
         )
     if "ALERT" in detail:
         return SinkError(
-            f"expected {broker.address} to accept our certificate, found: {_readable(detail)}: "
+            f"expected {where} to accept our certificate, found: {_readable(detail)}: "
             "set mqtt.certificate_file and mqtt.key_file to valid ones"
         )
     if welcomed:
-        return SinkError(f"expected {broker.address} to stay, found the connection lost: {detail or _words(reason)}")
-    hint = "check mqtt.port" if broker.tls else "does it expect TLS? set mqtt.tls"
-    return SinkError(f"expected an answer from {broker.address}, found the connection closed: {hint}")
+        why = detail or ("" if reason.value == _UNSPECIFIED else _words(reason)) or "without a word"
+        return SinkError(
+            f"expected {where} to stay, found the connection lost ({why}): see the broker's log, and whether "
+            "another device has the same mqtt.device_id"
+        )
+    hint = (
+        "does it want another certificate? see mqtt.certificate_file"
+        if broker.tls
+        else "does it expect TLS? set mqtt.tls"
+    )
+    return SinkError(f"expected an answer from {where}, found the connection closed: {hint}")
 
 
 def _words(reason: ReasonCode) -> str:

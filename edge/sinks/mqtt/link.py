@@ -49,18 +49,10 @@ class Link:
     error: why there is no connection at the moment, else empty. Any thread may ask.
     """
 
-    def __init__(
-        self,
-        broker: Broker,
-        topics: Topics,
-        spool: Spool,
-        presence: Presence,
-        *,
-        first_wait_s: float = FIRST_WAIT_S,
-    ) -> None:
+    def __init__(self, broker: Broker, topics: Topics, spool: Spool, presence: Presence) -> None:
         self.error = ""
         self._broker, self._topics, self._spool, self._presence = broker, topics, spool, presence
-        self._first_wait_s = self._wait_s = first_wait_s
+        self._wait_s = FIRST_WAIT_S
         self._stop = threading.Event()
         self._bell, self._button = socket.socketpair()
         self._bell.setblocking(False)
@@ -91,7 +83,7 @@ class Link:
                 self._serve()
             except Exception as error:  # noqa: BLE001  # whatever it is, it is told, and tried again
                 if time.monotonic() - began_s >= STEADY_S:
-                    self._wait_s = self._first_wait_s
+                    self._wait_s = FIRST_WAIT_S
                 self._tell(error)
                 self._stop.wait(self._wait_s * random.uniform(0.5, 1.0))  # noqa: S311  # no secret
                 self._wait_s = min(2 * self._wait_s, LONGEST_WAIT_S)

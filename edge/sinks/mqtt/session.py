@@ -131,7 +131,7 @@ class Session:
     def _on_publish(self, _: Client, __: object, number: int, reason: ReasonCode, ___: Properties | None) -> None:
         topic = self._topics.pop(number, "")
         if reason.is_failure:
-            self._ended = rejection(reason, topic, self._broker)
+            self._ended = self._ended or rejection(reason, topic, self._broker)
         else:
             self.acknowledged.append(number)
 

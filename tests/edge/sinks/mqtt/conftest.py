@@ -2,15 +2,11 @@
 
 from contextlib import ExitStack
 
-import msgspec
 import pytest
+from device import LABELS, World, seen
 from mosquitto import MOSQUITTO, Listener, Mosquitto
 
-from edge.records import Box, Observation, Reading
 from edge.sink_settings import MqttSettings
-from edge.status import Status
-
-LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
 
 @pytest.fixture
@@ -61,36 +57,6 @@ def new_settings(tmp_path):
     return new
 
 
-class World:
-    """What the sink is told of the run. status: may be exchanged."""
-
-    def __init__(self):
-        self.status = Status(
-            version="1.0.0",
-            pid=1,
-            state="running",
-            since="2026-11-20T10:00:00Z",
-            uptime_s=60.0,
-            source="a camera",
-            frames=100,
-            fps=12.5,
-            latency_ms_p50=5.0,
-            latency_ms_p95=9.0,
-            faces=1,
-            dropped=0,
-            undelivered=0,
-            reopens=0,
-            log="readings.jsonl",
-            log_dropped=0,
-            temperature_c=51.5,
-            throttled=[],
-            core_v=None,
-        )
-
-    def change(self, **values):
-        self.status = msgspec.structs.replace(self.status, **values)
-
-
 @pytest.fixture
 def world():
     return World()
@@ -108,24 +74,6 @@ def open_sink(undo, world):
         return sink
 
     return open_sink
-
-
-def seen(index, *emotions):
-    """What is said of a frame with a face for each of these, numbered from 1."""
-    readings = tuple(
-        Reading(
-            track_id=number,
-            box=Box(10, 10, 50, 50),
-            emotion=emotion,
-            confidence=0.8,
-            probabilities=dict.fromkeys(LABELS, 1 / 7),
-            frame_index=index,
-            captured_at=index / 10,
-            latency_s=0.01,
-        )
-        for number, emotion in enumerate(emotions, 1)
-    )
-    return Observation(index, "a camera", index / 10, index / 10, readings, tuple(range(1, 1 + len(emotions))))
 
 
 @pytest.fixture(name="seen")

@@ -1,6 +1,7 @@
 """A real broker that a test starts, stops and starts again, and a client that listens."""
 
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -29,8 +30,8 @@ def free_port():
 class Mosquitto:
     """A broker on a free port of loopback.
 
-    settings: lines of its configuration. What it keeps is in memory: after `stop` it knows nothing, unless the lines
-    say otherwise.
+    settings: lines of its configuration. What it keeps is in memory: after `stop` it knows nothing, unless there are
+    lines that let it keep what it knows in a file.
     """
 
     def __init__(self, folder, *settings):
@@ -38,6 +39,8 @@ class Mosquitto:
         self._config = folder / f"mosquitto-{self.port}.conf"
         if not any(line.startswith(("allow_anonymous", "require_certificate")) for line in settings):
             settings = ("allow_anonymous true", *settings)
+        if os.geteuid() == 0:  # else it would take another user's rights, and not read the test's files
+            settings = ("user root", *settings)
         lines = [f"listener {self.port} 127.0.0.1", *settings]
         self._config.write_text("\n".join(lines) + "\n")
         self._log = (folder / f"mosquitto-{self.port}.log").open("ab")
@@ -52,7 +55,7 @@ class Mosquitto:
 
     def stop(self):
         if self._process is not None:
-            self._process.kill()
+            self._process.terminate()
             self._process.wait()
             self._process = None
 
