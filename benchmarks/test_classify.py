@@ -12,7 +12,7 @@ from benchmarks.contenders import PEERS_PYTHON
 from benchmarks.interpreters import INSTALLED
 from edge.errors import ModelError
 from edge.manifest import read_model
-from edge.run import SHIPPED_MODEL
+from edge.shipped import SHIPPED_MODEL
 from edge.vision.classify import EmotionClassifier
 from edge.vision.interpreter import open_interpreter
 

@@ -1,7 +1,7 @@
 """Crop: cutting a face out as the model wants it, and telling whether it is worth classifying."""
 
 from edge.manifest import read_model
-from edge.run import SHIPPED_MODEL
+from edge.shipped import SHIPPED_MODEL
 from edge.vision.crop import crop_face
 from edge.vision.quality import why_unclear
 

@@ -19,6 +19,7 @@ from edge.runtime.journal import is_journal
 from edge.runtime.keys import on_key
 from edge.service import Service
 from edge.settings import Settings
+from edge.shipped import model_path
 from edge.showing import NOTHING, Asked, Showing
 from edge.sink_settings import LogSettings
 from edge.sinks.base import Sink
@@ -37,8 +38,6 @@ from edge.vision.name import FaceNamer
 from edge.vision.redetect import Redetector
 from edge.vision.smooth import Smoother
 from edge.vision.track import Tracker
-
-SHIPPED_MODEL = Path(__file__).resolve().parent.parent / "models" / "edge_small.tflite"
 
 
 def run(settings: Settings, *, json_output: bool, asked: Asked = NOTHING) -> None:
@@ -107,7 +106,7 @@ def build_steps(settings: Settings) -> Callable[..., Steps]:
     Raises:
         ConfigError, ModelError: a cascade or model cannot be used.
     """
-    content, manifest = read_model(Path(settings.model.path) if settings.model.path else SHIPPED_MODEL)
+    content, manifest = read_model(model_path(settings.model.path))
     classifier = EmotionClassifier(content, manifest, package=settings.model.interpreter)
     schedule = settings.schedule
     redetector = Redetector(settings.detect.cascade)

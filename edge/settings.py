@@ -113,7 +113,7 @@ class TrackSettings(Section, frozen=True):
 class ModelSettings(Section, frozen=True):
     """[model] Naming expressions.
 
-    path: the .tflite file; empty means the model that ships.
+    path: the .tflite file, or the name of a model that ships: `edge_small` (the default), or `edge_accurate`.
     interpreter: which package runs it; `auto` takes ai-edge-litert, else tflite-runtime.
     """
 

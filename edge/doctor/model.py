@@ -8,6 +8,7 @@ from edge.doctor.context import Context
 from edge.doctor.finding import Finding, failed, ok, warning
 from edge.errors import ModelError
 from edge.machine import package_version
+from edge.shipped import SHIPPED_MODEL, model_path
 
 if TYPE_CHECKING:
     from edge.manifest import Manifest
@@ -58,14 +59,10 @@ def _score_shipped_face(classifier: "EmotionClassifier") -> "EmotionScores":
 
 
 def _path(context: Context) -> Path:
-    from edge.run import SHIPPED_MODEL  # noqa: PLC0415  # as above
-
-    return Path(context.settings.model.path) if context.settings.model.path else SHIPPED_MODEL
+    return model_path(context.settings.model.path)
 
 
 def _is_shipped(path: Path) -> bool:
-    from edge.run import SHIPPED_MODEL  # noqa: PLC0415  # as above
-
     return path.resolve() == SHIPPED_MODEL
 
 

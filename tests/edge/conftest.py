@@ -7,8 +7,8 @@ import cv2
 import pytest
 
 from edge.manifest import read_model
-from edge.run import SHIPPED_MODEL
 from edge.settings import DetectSettings
+from edge.shipped import SHIPPED_MODEL
 from edge.sources.opencv import quiet_opencv
 from edge.vision.classify import EmotionClassifier
 from edge.vision.detect import HaarDetector

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from edge.manifest import manifest_path
-from edge.run import SHIPPED_MODEL
 from edge.scenes.catalogue import make_scene
+from edge.shipped import SHIPPED_MODEL
 
 LINE_KEYS = {"time", "source", "frame", "track", "box", "emotion", "confidence", "probabilities", "latency_ms"}
 

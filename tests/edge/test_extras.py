@@ -9,11 +9,11 @@ from edge.extras import Surroundings, open_extras
 from edge.manifest import read_manifest
 from edge.meters import Meters
 from edge.outlets import Outlets
-from edge.run import SHIPPED_MODEL
 from edge.runtime.crew import Crew
 from edge.runtime.guard import Guard
 from edge.runtime.handover import Policy
 from edge.settings import Settings
+from edge.shipped import SHIPPED_MODEL
 from edge.sink_settings import MetricsSettings
 
 GUARD = "edge.runtime.guard"

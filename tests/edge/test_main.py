@@ -11,8 +11,8 @@ import pytest
 from edge import __main__ as command_line
 from edge.config import read_settings
 from edge.errors import CameraError, ConfigError, ModelError, OutputClosedError, SinkError, StuckError
-from edge.run import SHIPPED_MODEL
 from edge.settings import Settings
+from edge.shipped import SHIPPED_MODEL
 from edge.showing import Asked
 
 EVERY_SECTION = """

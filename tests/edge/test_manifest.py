@@ -20,7 +20,7 @@ from edge.manifest import (
     read_model,
     sha256_of,
 )
-from edge.run import SHIPPED_MODEL
+from edge.shipped import SHIPPED_MODEL
 from edge.vision.interpreter import open_interpreter
 
 

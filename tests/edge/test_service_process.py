@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.run import SHIPPED_MODEL
+from edge.shipped import SHIPPED_MODEL
 from edge.status import ask_status
 
 PROGRAM = """

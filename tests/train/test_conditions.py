@@ -9,7 +9,7 @@ import pytest
 
 from edge.errors import MediaError
 from edge.records import Box
-from edge.run import SHIPPED_MODEL
+from edge.shipped import SHIPPED_MODEL
 from train.conditions import Conditions, find_faces, measure_conditions, on_card, picture_path
 from train.plots import draw_conditions
 from train.spoil import AXES, CHANGES, Face

@@ -8,7 +8,7 @@ from keras import layers
 
 from edge.labels import EMOTIONS
 from edge.manifest import model_bytes, read_model
-from edge.run import SHIPPED_MODEL
+from edge.shipped import SHIPPED_MODEL
 from train.evaluate import main, parse_arguments, report_folder
 from train.report import Report
 from train.state import BEST, RunSettings, RunState, write_state

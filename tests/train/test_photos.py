@@ -11,7 +11,7 @@ import pytest
 from edge.errors import ConfigError, MediaError
 from edge.labels import CLASS_SETS, EMOTIONS
 from edge.records import Box, Observation, Reading
-from edge.run import SHIPPED_MODEL
+from edge.shipped import SHIPPED_MODEL
 from train.photos import FEWEST, AnswerSink, PhotoCount, answer_photos, check_photos, measure_photos
 
 ASTRONAUT = Path(__file__).resolve().parents[2] / "edge" / "assets" / "astronaut_face.png"

@@ -9,7 +9,7 @@ from keras import layers, ops
 
 from edge.errors import ConfigError, ModelError
 from edge.manifest import InputSpec
-from edge.run import SHIPPED_MODEL
+from edge.shipped import SHIPPED_MODEL
 from edge.vision.classify import EmotionClassifier
 from train.checkpoint import Checkpoint
 from train.predict import BATCH, open_model, predict, to_input

@@ -19,9 +19,9 @@ from edge.benchmark.report import HEAD, Report, bench, row_of
 from edge.benchmark.start import Start, measure_start
 from edge.benchmark.timed import WARM_UP_FRAMES, TimedSource
 from edge.errors import EdgeError, MediaError, SinkError
-from edge.run import SHIPPED_MODEL
 from edge.scenes.catalogue import make_scene
 from edge.settings import ModelSettings, Settings
+from edge.shipped import SHIPPED_MODEL
 
 
 def film(frames, scene="one"):

@@ -8,7 +8,7 @@ from edge.doctor.catalogue import CHECKS
 from edge.doctor.context import Context
 from edge.doctor.runner import look
 from edge.manifest import manifest_path
-from edge.run import SHIPPED_MODEL
+from edge.shipped import SHIPPED_MODEL
 
 
 @pytest.fixture

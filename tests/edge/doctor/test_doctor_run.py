@@ -17,7 +17,7 @@ from edge.doctor.programs import ask
 from edge.doctor.report import as_object, as_text, exit_code_of
 from edge.doctor.runner import Line, run_checks
 from edge.errors import ConfigError
-from edge.run import SHIPPED_MODEL
+from edge.shipped import SHIPPED_MODEL
 
 
 def line_of(look, **options):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge.records import Box, Observation, Reading
-from edge.run import SHIPPED_MODEL
+from edge.shipped import SHIPPED_MODEL
 from edge.sinks.jsonl import JsonLinesOutput
 
 NOBODY = Observation(3, "face.png", 0.0, 0.0, (), ())

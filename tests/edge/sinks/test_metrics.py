@@ -23,8 +23,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from edge.errors import SinkError
 from edge.manifest import read_manifest
 from edge.meters import Meters
-from edge.run import SHIPPED_MODEL
 from edge.runtime.handover import HandOver, Policy
+from edge.shipped import SHIPPED_MODEL
 from edge.sink_settings import MetricsSettings
 from edge.sinks.metrics.endpoint import MetricsEndpoint
 from edge.status import SinkStatus, Status

@@ -6,7 +6,7 @@ import pytest
 
 from edge.errors import ModelError
 from edge.manifest import InputSpec, TensorSpec, read_model
-from edge.run import SHIPPED_MODEL
+from edge.shipped import SHIPPED_MODEL
 from edge.vision.classify import EmotionClassifier
 
 CONTENT, MANIFEST = read_model(SHIPPED_MODEL)

@@ -6,8 +6,8 @@ import pytest
 
 from edge.errors import ModelError
 from edge.manifest import InputSpec, TensorSpec, read_model
-from edge.run import SHIPPED_MODEL
 from edge.scenes.catalogue import make_scene
+from edge.shipped import SHIPPED_MODEL
 from edge.sources.opencv import luma
 from edge.vision.classify import EmotionClassifier
 from edge.vision.interpreter import MODULES, open_interpreter

@@ -8,7 +8,7 @@ import pytest
 
 from edge.errors import ModelError
 from edge.manifest import read_model
-from edge.run import SHIPPED_MODEL
+from edge.shipped import SHIPPED_MODEL
 from edge.vision.interpreter import MODULES, open_interpreter
 
 CONTENT, _ = read_model(SHIPPED_MODEL)
