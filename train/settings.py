@@ -23,7 +23,10 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """
 
     model: Annotated[str, Meta(description="architecture, a file in train/models")] = "edge_small"
-    weights: Annotated[str, Meta(description="what a transfer model begins with: imagenet, or a weights file")] = ""
+    weights: Annotated[
+        str,
+        Meta(description="what the net begins with: a checkpoint of it; a transfer model: imagenet, or a weights file"),
+    ] = ""
     labels: tuple[str, ...]
     merges: dict[str, str] = {}
     data: str
@@ -112,10 +115,15 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return USUAL_DECAY[self.optimizer] if self.weight_decay is None else self.weight_decay
 
     @property
+    def inherits(self) -> bool:
+        """Whether the net begins with a whole checkpoint, so that it has no base to freeze."""
+        return self.weights.endswith(".keras")
+
+    @property
     def frozen(self) -> int:
         """Number of epochs in which a transfer model's base does not learn."""
         if self.frozen_epochs is None:
-            return min(FROZEN, self.epochs - 1) if self.weights else 0
+            return min(FROZEN, self.epochs - 1) if self.weights and not self.inherits else 0
         return self.frozen_epochs
 
 
@@ -142,8 +150,8 @@ def check_settings(settings: RunSettings) -> None:
             raise _unused(name, "--teachers", "none")
     if settings.answers_share is not None and not settings.answers:
         raise _unused("answers_share", "--answers", "none")
-    if settings.frozen_epochs and not settings.weights:
-        raise _unused("frozen_epochs", "--weights", "none")
+    if settings.frozen_epochs and (not settings.weights or settings.inherits):
+        raise _unused("frozen_epochs", "--weights of a transfer model", settings.weights or "none")
     if settings.fine_tune_rate is not None and not settings.frozen:
         raise _unused("fine_tune_rate", "--weights and --frozen-epochs", "none")
     if settings.frozen >= settings.epochs:

@@ -134,10 +134,34 @@ def test_an_unknown_model_is_answered_with_the_known_ones():
         build_model("resnet", classes=7)
 
 
-def test_weights_for_a_model_that_has_no_base_are_refused():
-    """Nothing would be loaded, so nothing is pretended."""
-    with pytest.raises(ConfigError, match=r"cnn: expected no weights .*, found 'imagenet': drop --weights"):
+def test_weights_that_nobody_publishes_are_refused():
+    """A net of our own begins with a checkpoint, or by chance."""
+    with pytest.raises(ConfigError, match=r"expected a checkpoint \(.keras\) of cnn, .*, found imagenet: name one"):
         build_model("cnn", classes=7, weights="imagenet")
+
+
+def test_a_net_inherits_what_another_run_has_learnt(tmp_path):
+    """All of its weights, the statistics of batch normalization included."""
+    first = build_model("mini_xception", classes=5)
+    first.set_weights([weight + 0.5 for weight in first.get_weights()])
+    first.save(tmp_path / "first.keras")
+    second = build_model("mini_xception", classes=5, weights=str(tmp_path / "first.keras"))
+    for found, expected in zip(second.get_weights(), first.get_weights(), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(("classes", "name"), [(7, "mini_xception"), (5, "edge_small")])
+def test_another_nets_checkpoint_is_refused(tmp_path, classes, name):
+    """Other classes, or another architecture."""
+    build_model("mini_xception", classes=5).save(tmp_path / "first.keras")
+    with pytest.raises(ConfigError, match=rf"expected a checkpoint of {name} with {classes} classes, found another"):
+        build_model(name, classes=classes, weights=str(tmp_path / "first.keras"))
+
+
+def test_a_missing_checkpoint_to_begin_with_is_told(tmp_path):
+    """One line with its path."""
+    with pytest.raises(ConfigError, match=r"--weights .*none\.keras: "):
+        build_model("cnn", classes=7, weights=str(tmp_path / "none.keras"))
 
 
 GOOD = """

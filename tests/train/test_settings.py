@@ -15,7 +15,10 @@ REFUSED = {
     "mix without teachers": ({"distil_mix": 0.5}, "--distil-mix: expected --teachers with it, found none"),
     "temperature without": ({"distil_temperature": 3.0}, "--distil-temperature: expected --teachers with it"),
     "fine-tuning of nothing": ({"fine_tune_rate": 0.1}, "--fine-tune-rate: expected --weights and --frozen-epochs"),
-    "chance frozen": ({"frozen_epochs": 5}, "--frozen-epochs: expected --weights with it, found none"),
+    "chance frozen": (
+        {"frozen_epochs": 5},
+        "--frozen-epochs: expected --weights of a transfer model with it, found none",
+    ),
     "frozen to the end": (
         {"frozen_epochs": 5, "epochs": 5, "weights": "imagenet"},
         "--frozen-epochs: expected fewer than --epochs 5, found 5",

@@ -8,6 +8,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.errors import ConfigError, EdgeError
@@ -29,7 +30,8 @@ def build_model(name: str, *, classes: int, weights: str = "") -> "keras.Model":
         name: one of `model_names()`.
         classes: how many emotions.
         weights: what the net's base starts from: "" (random), "imagenet" (Keras downloads them once) or the path of a
-            file of weights as `keras.applications` publishes them without their top.
+            file of weights as `keras.applications` publishes them without their top. For a net without a base: the
+            checkpoint (`.keras`) of another run of it.
 
     Raises:
         ConfigError: there is no such model, its file is broken, or the weights cannot be had or do not fit.
@@ -39,8 +41,6 @@ def build_model(name: str, *, classes: int, weights: str = "") -> "keras.Model":
     file = f"train/models/{name}.py"
     build = _find_build(name, file)
     takes_weights = "weights" in inspect.signature(build).parameters
-    if weights and not takes_weights:
-        raise ConfigError(f"{name}: expected no weights (nobody publishes any), found {weights!r}: drop --weights")
     try:
         model = build(classes, weights) if takes_weights else build(classes)
     except EdgeError:
@@ -48,6 +48,10 @@ def build_model(name: str, *, classes: int, weights: str = "") -> "keras.Model":
     except Exception as error:  # whatever a user's file may do
         raise _broken(file, "a build() that returns a keras.Model", error) from error
     _check(model, file, classes)
+    if weights and not takes_weights:
+        from train.inherit import inherit  # noqa: PLC0415  # as below
+
+        inherit(model, Path(weights))
     return model
 
 
