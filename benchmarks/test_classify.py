@@ -10,16 +10,17 @@ import pytest
 
 from benchmarks.contenders import PEERS_PYTHON
 from benchmarks.interpreters import INSTALLED
+from benchmarks.variants import NETS, VARIANTS
 from edge.errors import ModelError
 from edge.manifest import read_model
-from edge.shipped import SHIPPED_MODEL
+from edge.shipped import model_path
 from edge.vision.classify import EmotionClassifier
 from edge.vision.interpreter import open_interpreter
 
 
 @pytest.fixture(scope="session")
 def variants(tmp_path_factory) -> Path:
-    """The shipped net in float32 and with dynamic range: converted by a process that has TensorFlow."""
+    """The nets that ship in float32 and with dynamic range: converted by a process that has TensorFlow."""
     folder = tmp_path_factory.mktemp("variants")
     python = sys.executable if importlib.util.find_spec("tensorflow") else PEERS_PYTHON
     if not Path(python).is_file():
@@ -31,19 +32,21 @@ def variants(tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize("package", INSTALLED)
-def test_int8_model_that_ships(benchmark, package):
+@pytest.mark.parametrize("net", NETS)
+def test_int8_model_that_ships(benchmark, net, package):
     """From a crop to probabilities."""
-    classifier = EmotionClassifier(*read_model(SHIPPED_MODEL), package=package)
+    classifier = EmotionClassifier(*read_model(model_path(net)), package=package)
     crop = np.random.default_rng(0).integers(0, 256, (48, 48), dtype=np.uint8)
     benchmark(classifier.score, crop)
 
 
 @pytest.mark.parametrize("package", INSTALLED)
-@pytest.mark.parametrize("variant", ["float32", "dynamic", "int8"])
-def test_net_alone(benchmark, variants, variant, package):
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("net", NETS)
+def test_net_alone(benchmark, variants, net, variant, package):
     """The interpreter alone, the same net in each number type."""
     try:
-        interpreter, _ = open_interpreter((variants / f"{variant}.tflite").read_bytes(), package=package)
+        interpreter, _ = open_interpreter((variants / net / f"{variant}.tflite").read_bytes(), package=package)
     except ModelError as error:
         pytest.skip(str(error))
     benchmark(interpreter.invoke)

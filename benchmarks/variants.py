@@ -1,26 +1,39 @@
-"""Converts the net to float32, dynamic range and int8, for speed alone: `python -m benchmarks.variants FOLDER`."""
+"""Converts the nets that ship to each number type, for speed alone: `python -m benchmarks.variants FOLDER`."""
 
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.shipped import MODELS
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+NETS = sorted(path.stem for path in MODELS.glob("*.tflite"))
+VARIANTS = ("float32", "dynamic", "int8")
 
 
 def main() -> int:
     """Write the files; returns the exit code."""
     import tensorflow as tf  # noqa: PLC0415  # says less when its level is set before
 
-    from train.models import edge_small  # noqa: PLC0415
+    from train.models import build_model  # noqa: PLC0415
 
-    folder = Path(sys.argv[1])
-    saved = folder / "saved"
-    edge_small.build(7).export(saved, format="tf_saved_model", verbose=False)
-    for variant in ("float32", "dynamic", "int8"):
+    for net in NETS:
+        folder = Path(sys.argv[1]) / net
+        saved = folder / "saved"
+        build_model(net, classes=7).export(saved, format="tf_saved_model", verbose=False)
+        for variant, content in _convert(tf, saved):
+            (folder / f"{variant}.tflite").write_bytes(content)
+    return 0
+
+
+def _convert(tf: ModuleType, saved: Path) -> Iterator[tuple[str, bytes]]:
+    for variant in VARIANTS:
         converter = tf.lite.TFLiteConverter.from_saved_model(str(saved))
         if variant != "float32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -29,8 +42,7 @@ def main() -> int:
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
             converter.inference_input_type = tf.int8
             converter.inference_output_type = tf.int8
-        (folder / f"{variant}.tflite").write_bytes(converter.convert())
-    return 0
+        yield variant, converter.convert()
 
 
 def _noise() -> Iterator[list[NDArray[np.float32]]]:
