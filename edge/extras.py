@@ -17,6 +17,8 @@ from edge.status import Status
 if TYPE_CHECKING:
     from edge.sinks.metrics.endpoint import MetricsEndpoint
     from edge.sinks.mqtt.sink import MqttSink
+    from edge.sinks.page.picture import Shows
+    from edge.sinks.page.viewer import LivePage
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ def open_extras(settings: Settings, surroundings: Surroundings) -> Extras:
     extras = Extras()
     if settings.mqtt.host:
         extras.sinks.append(Guard("mqtt", partial(_open_mqtt, settings.mqtt, surroundings)))
+    if settings.page.enabled:
+        extras.viewers.append(Guard("page", partial(_open_page, settings, surroundings)))
     if settings.metrics.enabled:
         extras.servers.append(Guard("metrics", partial(_open_metrics, settings.metrics, surroundings)))
     return extras
@@ -79,3 +83,11 @@ def _open_metrics(settings: MetricsSettings, surroundings: Surroundings) -> "Met
     from edge.sinks.metrics.endpoint import MetricsEndpoint  # noqa: PLC0415  # loaded only where it is asked for
 
     return MetricsEndpoint(settings, status=surroundings.status, meters=surroundings.meters, model=surroundings.model)
+
+
+def _open_page(settings: Settings, surroundings: Surroundings) -> "LivePage":
+    from edge.sinks.page.viewer import LivePage  # noqa: PLC0415  # only where it is asked for
+
+    privacy = settings.privacy
+    shows: Shows = "counts" if privacy.counts_only else privacy.picture
+    return LivePage(settings.page, shows=shows, status=surroundings.status, labels=surroundings.labels)

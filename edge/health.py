@@ -111,8 +111,8 @@ class Health:
         self._camera = source.state if isinstance(source, ReopeningSource) else CameraState()
         self._since = datetime.now(UTC)
         self._started_s = self._moved_s = self._rated_s = clock()
-        self._frames = self._rated_frames = 0
-        self._fps = 0.0
+        self._frames = self._rated_frames = self._rated_captured = 0
+        self._fps = self._camera_fps = 0.0
 
     def update(self) -> int:
         """Look at the counters; call it now and then. Returns how many frames were processed since the last look."""
@@ -123,11 +123,13 @@ class Health:
         elif now_s - self._moved_s > self._stalled_s and not self._silent:
             self._silent = True
             self.stalls += 1
+        captured, passed_s = self._meters.captured, now_s - self._rated_s
         if moved == frames:  # until the first frame there is no rate
-            self._rated_s, self._rated_frames = now_s, frames
-        if now_s - self._rated_s >= RATE_S:
-            self._fps = (frames - self._rated_frames) / (now_s - self._rated_s)
-            self._rated_s, self._rated_frames = now_s, frames
+            self._rated_s, self._rated_frames, self._rated_captured = now_s, frames, captured
+        elif passed_s >= RATE_S:
+            self._fps = (frames - self._rated_frames) / passed_s
+            self._camera_fps = (captured - self._rated_captured) / passed_s
+            self._rated_s, self._rated_frames, self._rated_captured = now_s, frames, captured
         return moved
 
     @property
@@ -162,6 +164,7 @@ class Health:
             retry_in_s=round(max(0.0, camera.retry_at_s - clock_s), 1) if camera.lost else None,
             frames=meters.latency.count,
             fps=round(self._fps, 1) if alive else 0.0,
+            camera_fps=round(self._camera_fps, 1) if alive else 0.0,
             latency_ms_p50=round(latency.p50, 2) if latency else None,
             latency_ms_p95=round(latency.p95, 2) if latency else None,
             faces=meters.faces if alive else 0,

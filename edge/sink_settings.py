@@ -1,5 +1,6 @@
 """The settings of the sinks: what each is for, its type, range and default. All but the log are off by default."""
 
+import ipaddress
 from typing import Annotated, Literal
 
 from msgspec import Meta
@@ -39,9 +40,28 @@ class PageSettings(Section, frozen=True):
     """[page] The live page.
 
     enabled: serve it.
+    address: of this machine, where it is asked for; 127.0.0.1 is for this machine alone, and 0.0.0.0 for all that can
+        reach it. port: likewise; 0 is any free one.
+    token_file: a file that holds a token and nothing else: who does not know it is not let in. Empty is for an address
+        that only this machine reaches.
+    hosts: names by which browsers may call the page, beside this machine's own and every address.
+    watchers: how many may watch the video at a time.
+    fps: the video has no more frames a second. width: nor a wider picture, px. quality: JPEG's, 1 to 100.
     """
 
     enabled: bool = False
+    address: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8470
+    token_file: str = ""
+    hosts: tuple[str, ...] = ()
+    watchers: Annotated[int, Meta(ge=1, le=16)] = 4
+    fps: Annotated[float, Meta(gt=0.0, le=60.0)] = 15.0
+    width: Annotated[int, Meta(ge=64, le=4096)] = 640
+    quality: Annotated[int, Meta(ge=1, le=100)] = 80
+
+    def __post_init__(self) -> None:
+        """Check the address: msgspec makes of a ValueError what it makes of any wrong value."""
+        ipaddress.ip_address(self.address)
 
 
 class DisplaySettings(Section, frozen=True):
@@ -105,7 +125,7 @@ class PrivacySettings(Section, frozen=True):
     counts_only: sinks are told how often each emotion was seen, a minute at a time, and nothing else: no face, no
         place, no time of its own, and no picture.
     retention_days: no line of a log that is rotated is kept for longer, days; 0 is for as long as [log] has room.
-    picture: what the live page shows: the `full` picture, faces as a `blur`, or `boxes` alone.
+    picture: what the live page shows: the `full` picture, a `blur` with the faces painted over, or `boxes` alone.
     """
 
     counts_only: bool = False

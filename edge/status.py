@@ -43,7 +43,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         frame was processed for some seconds.
     since: when the process began, RFC 3339 in UTC. uptime_s: s since then.
     source: the camera's name. camera_error: why it is lost, else empty. retry_in_s: s until the next try.
-    frames: processed so far. fps: processed in the last seconds, frames a second.
+    frames: processed so far. fps: processed in the last seconds, frames a second. camera_fps: likewise, read.
     latency_ms_p50, latency_ms_p95: from a frame in memory to its readings; None before the first.
     faces: in the newest frame.
     dropped: frames that gave way to newer ones. undelivered: frames whose readings a sink was too slow for.
@@ -68,6 +68,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     retry_in_s: float | None = None
     frames: int
     fps: float
+    camera_fps: float = 0.0
     latency_ms_p50: float | None
     latency_ms_p95: float | None
     faces: int

@@ -48,6 +48,11 @@ RANGES = [
     ("mqtt", "port", 0, 65535),
     ("mqtt", "state_interval_s", 1.0, 3600.0),
     ("mqtt", "queue_limit", 10, 1_000_000),
+    ("page", "port", 0, 65535),
+    ("page", "watchers", 1, 16),
+    ("page", "fps", 0.1, 60.0),
+    ("page", "width", 64, 4096),
+    ("page", "quality", 1, 100),
 ]
 """Section, key, and the least and greatest value that are taken; None where there is no greatest."""
 
@@ -76,6 +81,7 @@ def test_defaults_for_what_is_left_out(tmp_path):
         ("[log]\nmode = 'some'\n", ["log.mode", "some"]),
         ("[model]\ninterpreter = 'torch'\n", ["model.interpreter", "torch"]),
         ("[smooth]\nmin_confidence = 1.5\n", ["smooth.min_confidence", "<= 1.0"]),
+        ("[page]\naddress = 'pi.local'\n", ["page", "'pi.local' does not appear to be an IPv4 or IPv6 address"]),
         ("detect = 3\n", ["detect", "expected `object`"]),
         ("this is no toml", ["no TOML", "line 1"]),
         ("\x00", ["no TOML"]),

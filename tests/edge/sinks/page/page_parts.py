@@ -1,0 +1,34 @@
+"""Frames, readings and a status, as the page is given them."""
+
+import time
+
+import numpy as np
+
+from edge.records import Box, Frame, Observation, Reading, Shown
+from edge.status import Status
+
+FACE = Box(200, 140, 160, 160)
+
+
+def make_reading(emotion="happy", *, face=1, box=FACE, confidence=0.8, unclear=None):
+    return Reading(face, box, emotion, confidence, {emotion: confidence}, 0, 0.0, 0.01, unclear)
+
+
+def make_shown(*readings, index=0, picture=None, captured_at=None):
+    """A frame of 640x480; noise, where no picture is given, since it survives no blur."""
+    if picture is None:
+        picture = np.random.default_rng(index).integers(0, 256, (480, 640, 3), np.uint8)
+    at = time.monotonic() if captured_at is None else captured_at
+    frame = Frame(picture[..., 1], index, at, at, "camera", picture)
+    present = tuple(reading.track_id for reading in readings)
+    return Shown(frame, Observation(index, "camera", at, at, readings, present))
+
+
+def make_status(**changes):
+    known = {
+        "version": "1", "pid": 1, "state": "running", "since": "2026-01-01T00:00:00Z", "uptime_s": 1.0,
+        "source": "camera", "frames": 1, "fps": 30.0, "latency_ms_p50": 2.0, "latency_ms_p95": 3.0, "faces": 1,
+        "dropped": 0, "undelivered": 0, "reopens": 0, "log": "log", "log_dropped": 0, "temperature_c": None,
+        "throttled": None, "core_v": None,
+    }  # fmt: skip
+    return Status(**known | changes)
