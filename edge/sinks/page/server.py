@@ -90,6 +90,8 @@ class Server:
         if self._thread.is_alive():
             self._server.pull_trigger()
         self._thread.join()
+        if not self._server.task_dispatcher.threads:  # an answer that hangs will write to it when it does not any more
+            self._server.trigger.close()
 
     def _serve(self) -> None:
         try:
@@ -98,7 +100,9 @@ class Server:
                 self._drop_slow(time.monotonic())
         finally:
             self._server.task_dispatcher.shutdown(timeout=_SHUTDOWN_S)
-            wasyncore.close_all(self._map, ignore_all=True)
+            for part in list(self._map.values()):
+                if part is not self._server.trigger:  # others write to it until they have ended: `close` closes it
+                    wasyncore.dispatcher.close(part)
 
     def _drop_slow(self, now_s: float) -> None:
         """The server drops a connection on which nothing happens; this is for one on which a byte comes now and then.

@@ -120,7 +120,7 @@ def test_a_reader_that_has_gone_frees_its_thread(serve):
         start_response("200 OK", [])
         yield b"x"
         while not environ["waitress.client_disconnected"]():
-            yield b""
+            gone.wait(0.01)
         gone.set()
 
     with connect(serve(patient)) as line:
