@@ -7,6 +7,7 @@ from edge.doctor import (
     frames,
     metrics,
     model,
+    mqtt,
     network,
     service,
     sinks,
@@ -26,6 +27,7 @@ CHECKS = (
     *storage.CHECKS,
     *sinks.CHECKS,
     *metrics.CHECKS,
+    *mqtt.CHECKS,
     *network.CHECKS,
     *service.CHECKS,
 )

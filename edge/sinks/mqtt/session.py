@@ -44,7 +44,7 @@ class Session:
     heard: what has arrived on topics that were subscribed to, likewise.
     """
 
-    def __init__(self, broker: Broker, *, client_id: str, will: Message) -> None:
+    def __init__(self, broker: Broker, *, client_id: str, will: Message | None = None) -> None:
         self.acknowledged: list[int] = []
         self.heard: list[str] = []
         self._broker = broker
@@ -56,7 +56,8 @@ class Session:
         client.username_pw_set(broker.user, broker.password)
         if broker.tls is not None:
             client.tls_set_context(broker.tls)
-        client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
+        if will is not None:
+            client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
         client.on_publish, client.on_message, client.on_log = self._on_publish, self._on_message, self._on_log
         self._client = client
