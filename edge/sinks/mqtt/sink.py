@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from edge import clock
 from edge.machine import board_name
 from edge.records import Observation
 from edge.sink_settings import MqttSettings
@@ -35,8 +36,11 @@ class MqttSink:
         labels: Sequence[str],
         status: Callable[[], Status],
         environment: Mapping[str, str] = os.environ,
+        is_clock_set: Callable[[], bool] = clock.is_set,
     ) -> None:
         """Open the queue; the connection is made on a thread of its own.
+
+        is_clock_set: whether the wall clock can be believed; readings say so where it cannot.
 
         Raises:
             SinkError: a setting, or a file that it names, cannot be used.
@@ -46,6 +50,7 @@ class MqttSink:
         expiry_s = max(LEAST_EXPIRY_S, round(EXPIRES_INTERVALS * settings.state_interval_s))
         name = settings.device_name or f"Camera {topics.device_id}"
         device = describe_device(topics, name=name, board=board_name(), labels=labels, expire_after_s=expiry_s)
+        self._is_clock_set = is_clock_set
         self._changes = Changes(summary_interval_s=float("inf"))
         self._device_id, self._run, self._number = topics.device_id, secrets.token_hex(4), 0
         self._address = broker.address
@@ -67,17 +72,17 @@ class MqttSink:
     @property
     def note(self) -> str:
         """The broker's address, what waits, and what had to be dropped."""
-        dropped = f", {self._spool.dropped} dropped" if self._spool.dropped else ""
-        return f"{self._address} as {self._device_id}, {self._spool.waiting} readings wait{dropped}"
+        dropped = f", {self.lost} dropped" if self.lost else ""
+        return f"{self._address} as {self._device_id}, {self.stored} readings wait{dropped}"
 
     @property
     def stored(self) -> int:
-        """Messages that wait for the broker."""
+        """Readings that wait for the broker."""
         return self._spool.waiting
 
     @property
     def lost(self) -> int:
-        """Messages that had no place in the queue."""
+        """Readings that gave way to newer ones, since the queue was full."""
         return self._spool.dropped
 
     def write(self, observation: Observation) -> None:
@@ -108,7 +113,8 @@ class MqttSink:
         """Number a line, so that what arrives twice is known. `number` counts from 1 in each `run`, without a gap."""
         self._number += 1
         identity = f"{self._device_id}-{self._run}-{self._number}"
-        return {"id": identity, "device": self._device_id, "run": self._run, "number": self._number, **line}
+        whose = {"id": identity, "device": self._device_id, "run": self._run, "number": self._number}
+        return whose | line | ({} if self._is_clock_set() else {"clock": clock.UNSET})
 
 
 def _queue_path(path: str, environment: Mapping[str, str]) -> Path:

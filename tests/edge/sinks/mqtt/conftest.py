@@ -66,10 +66,16 @@ def world():
 def open_sink(undo, world):
     """Open a sink."""
 
-    def open_sink(settings, **environment):
+    def open_sink(settings, *, clock_set=True, **environment):
         from edge.sinks.mqtt.sink import MqttSink  # noqa: PLC0415  # the module skips where paho-mqtt is missing
 
-        sink = MqttSink(settings, labels=LABELS, status=lambda: world.status, environment=environment)
+        sink = MqttSink(
+            settings,
+            labels=LABELS,
+            status=lambda: world.status,
+            environment=environment,
+            is_clock_set=lambda: clock_set,
+        )
         undo.callback(lambda: sink._link._stop.is_set() or sink.close())
         return sink
 
