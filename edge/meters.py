@@ -32,7 +32,8 @@ class Meters:
     latency: from a frame in memory to its readings. emotions: readings by name.
     faces: in the newest frame; with `privacy.counts_only` the most in one of the last minute's.
     dropped: frames that gave way to newer ones. undelivered: frames whose readings a sink was too slow for.
-    queues: before each step, by its name. outlets: before each sink and viewer, by its name.
+    queues: before each step, by its name. outlets: before each sink, by its name;
+    viewers have none, since only the newest picture is of use to them.
     """
 
     captured: int = 0

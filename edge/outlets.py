@@ -8,11 +8,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from edge.meters import Meters, Queue
+from edge.meters import Meters
 from edge.minutes import Minutes
 from edge.records import Frame, Observation, Shown
 from edge.runtime.crew import Crew
-from edge.runtime.guard import Guard
+from edge.runtime.guard import Guard, await_more
 from edge.runtime.handover import Closed, HandOver, Policy
 from edge.sinks.base import Sink, Taker, Viewer
 
@@ -48,11 +48,11 @@ class Outlets:
         self._sinks = [(sink, _new_outlet(sink, policy, SINK_CAPACITY)) for sink in sinks]
         self._viewers = [(viewer, _new_outlet(viewer, policy, VIEWER_CAPACITY)) for viewer in viewers]
         self._servers = [(server, HandOver[None](Policy.NEWEST_WINS)) for server in servers]
+        self._policy = policy
         self._meters = meters
         self._minutes = Minutes() if counts_only else None
         self._newest: Frame | None = None  # of the minute
-        outlets: dict[str, Queue] = {sink.name: outlet for sink, outlet in self._sinks}
-        meters.outlets = outlets | {viewer.name: window for viewer, window in self._viewers}
+        meters.outlets = {sink.name: outlet for sink, outlet in self._sinks}
 
     @property
     def dropped(self) -> int:
@@ -62,9 +62,9 @@ class Outlets:
     def enlist(self, crew: Crew) -> None:
         """Add a worker for each."""
         for sink, outlet in self._sinks:
-            crew.add(sink.name, partial(_deliver, sink, outlet), ends=[outlet])
+            crew.add(sink.name, partial(self._deliver, sink, outlet), ends=[outlet])
         for viewer, window in self._viewers:
-            crew.add(viewer.name, partial(_deliver, viewer, window), ends=[window])
+            crew.add(viewer.name, partial(self._deliver, viewer, window), ends=[window])
         for server, inbox in self._servers:
             crew.add(server.name, partial(server.deliver, inbox), ends=[inbox])
 
@@ -98,6 +98,18 @@ class Outlets:
         for _, inbox in self._servers:
             inbox.close()
 
+    def _deliver(self, taker: Taker[T] | Guard[T], outlet: HandOver[T]) -> None:
+        if isinstance(taker, Guard):
+            taker.deliver(outlet)
+            return
+        try:
+            while True:
+                taker.write(outlet.get())
+                if self._policy is Policy.NEWEST_WINS:  # else the pipeline would wait for it
+                    await_more(taker, outlet)
+        finally:
+            taker.close()
+
     def _tell_rest(self) -> None:
         told = self._minutes.rest() if self._minutes else None
         if told is not None and self._newest is not None:
@@ -107,17 +119,6 @@ class Outlets:
 
 def _new_outlet(taker: Taker[T] | Guard[T], policy: Policy, capacity: int) -> HandOver[T]:
     return HandOver(Policy.NEWEST_WINS if isinstance(taker, Guard) else policy, capacity=capacity)
-
-
-def _deliver(taker: Taker[T] | Guard[T], outlet: HandOver[T]) -> None:
-    if isinstance(taker, Guard):
-        taker.deliver(outlet)
-        return
-    try:
-        while True:
-            taker.write(outlet.get())
-    finally:
-        taker.close()
 
 
 def _blackened(frame: Frame) -> Frame:

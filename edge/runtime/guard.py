@@ -43,6 +43,15 @@ class Consumer(Protocol[T_contra]):
 
 
 @runtime_checkable
+class Patient(Protocol):
+    """A taker that need not be woken for each item. patience_s: how long one may wait for others to join it, s."""
+
+    @property
+    def patience_s(self) -> float:
+        """It may change with time; 0 is not at all."""
+
+
+@runtime_checkable
 class Storing(Protocol):
     """A consumer that keeps items until it can pass them on.
 
@@ -114,6 +123,7 @@ class Guard(Generic[T]):
                 item = inbox.get(timeout_s=self._until_retry_s())
                 if item is not None:
                     self._give(item)
+                await_more(self._consumer, inbox)
         except Closed:
             self._end()
 
@@ -165,3 +175,9 @@ class Guard(Generic[T]):
             consumer.close()
         except Exception as error:  # noqa: BLE001  # as above
             log.warning("%s: cannot be closed in good order: %s", self.name, error)
+
+
+def await_more(taker: object, inbox: HandOver[T]) -> None:
+    """Let items gather, where there is none at the moment and the taker has patience."""
+    if isinstance(taker, Patient) and not inbox.waiting:
+        inbox.pause(taker.patience_s)

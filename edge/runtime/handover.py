@@ -37,6 +37,7 @@ class HandOver(Generic[T]):
         self._items: deque[T] = deque()
         self._closed = False
         self._changed = threading.Condition()  # protects all of the above
+        self._over = threading.Event()
 
     @property
     def waiting(self) -> int:
@@ -90,6 +91,13 @@ class HandOver(Generic[T]):
         """
         return self.get(timeout_s=0.0)
 
+    def pause(self, seconds: float) -> None:
+        """Sleep for so long, or until it is closed: a taker that need not have each item at once is woken for many.
+
+        Waking a thread costs some 30 µs of CPU on a desktop, which is more than most takers spend on an item.
+        """
+        self._over.wait(seconds)
+
     def close(self, *, discard: bool = False) -> None:
         """Let nothing more in. May be called twice. discard: throw away what is still there, too."""
         with self._changed:
@@ -97,3 +105,4 @@ class HandOver(Generic[T]):
             if discard:
                 self._items.clear()
             self._changed.notify_all()
+        self._over.set()

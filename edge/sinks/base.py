@@ -10,6 +10,8 @@ T_contra = TypeVar("T_contra", contravariant=True)
 class Taker(Protocol[T_contra]):
     """Takes what the pipeline says, an item at a time, on a thread of its own.
 
+    One that need not be woken for each item of a camera says so: `edge.runtime.guard.Patient`.
+
     name: what its thread and messages call it.
     """
 

@@ -33,6 +33,7 @@ class PlainLines:
     """One line a second. frames: gives how many frames were processed so far."""
 
     name = "console"
+    patience_s = LINE_S / 4
 
     def __init__(self, *, frames: Callable[[], int], stream: TextIO) -> None:
         self._rate = Rate(frames)

@@ -20,6 +20,7 @@ class LiveTable:
     """A table of the faces in the newest frame, drawn again ten times a second at most."""
 
     name = "console"
+    patience_s = REDRAW_S
 
     def __init__(self, title: str, hint: str, *, frames: Callable[[], int], stream: TextIO) -> None:
         """Take the screen's foot. title: stands above the table; hint: below. frames: how many were processed."""

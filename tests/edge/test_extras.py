@@ -3,12 +3,14 @@
 import socket
 import threading
 
+import numpy as np
 import pytest
 
 from edge.extras import Surroundings, open_extras
 from edge.manifest import read_manifest
 from edge.meters import Meters
 from edge.outlets import Outlets
+from edge.records import Frame, Observation
 from edge.runtime.crew import Crew
 from edge.runtime.guard import Guard
 from edge.runtime.handover import Policy
@@ -61,6 +63,52 @@ def test_a_server_is_opened_without_a_frame_and_ends_with_the_run():
     assert closed.is_set()
 
 
+class Patient:
+    """A sink that need not be woken for each item, for as long as a test may last."""
+
+    name = "log"
+    patience_s = 1000
+
+    def __init__(self):
+        self.items = []
+
+    def write(self, item):
+        self.items.append(item)
+
+    def close(self):
+        self.items.append("closed")
+
+
+def put_two(sink, policy):
+    """Put an observation, and another when the first has arrived; wait for that one for a moment, then close."""
+    outlets, crew = Outlets([sink], [], policy, Meters()), Crew()
+    frame = Frame(np.zeros((4, 6), np.uint8), 0, 0.0, 0.0, "camera")
+
+    def work():
+        for number in (1, 2):
+            outlets.put(frame, Observation(0, "camera", 0.0, 0.0, (), ()))
+            wait_for(lambda: len(sink.items) == number, limit=20 if number == 2 else 1000)  # noqa: B023  # at once
+
+    crew.add("name", work, ends=[outlets])
+    outlets.enlist(crew)
+    crew.run(stop=lambda: None, check=lambda: None, check_every_s=0.5)
+
+
+def test_a_patient_sink_gathers_what_a_camera_gives():
+    """A thread is woken less, which costs more than most sinks do; nothing is lost at the end."""
+    sink = Patient()
+    with pytest.raises(AssertionError):
+        put_two(sink, Policy.NEWEST_WINS)
+    assert len(sink.items) == 3
+
+
+def test_no_file_waits_for_a_patient_sink():
+    """Its frames are handed over as fast as may be."""
+    sink = Patient()
+    put_two(sink, Policy.BLOCKING)
+    assert len(sink.items) == 3
+
+
 def test_figures_on_a_port_in_use_are_tried_again(surroundings, caplog):
     """One line, while somebody else has it; as soon as it is free it is taken."""
     pytest.importorskip("prometheus_client", reason="prometheus_client is not installed")
@@ -89,8 +137,8 @@ def test_figures_on_a_port_in_use_are_tried_again(surroundings, caplog):
     assert messages == [f"metrics: {told[0]}; trying again", "metrics: works again"]
 
 
-def wait_for(condition):
-    for _ in range(1000):
+def wait_for(condition, *, limit=1000):
+    for _ in range(limit):
         if condition():
             return
         threading.Event().wait(0.005)

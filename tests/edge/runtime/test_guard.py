@@ -146,3 +146,25 @@ def test_what_a_consumer_keeps_and_loses_is_told(house):
         house.inbox.put("break")
         wait_for(lambda: house.opened == opened)  # noqa: B023  # it is asked at once
     wait_for(lambda: (house.guard.stored, house.guard.lost) == (5, 4))
+
+
+class Candle(Lamp):
+    """A consumer that need not be woken for each item, for as long as a test may last."""
+
+    patience_s = 1000
+
+
+def test_a_patient_consumer_is_given_many_items_at_once():
+    """The first wakes it; those that follow gather, and none is lost when the end comes."""
+    house = House()
+    house.guard._open_consumer = lambda: Candle(house)
+    house.inbox.put("break")
+    wait_for(lambda: house.opened == 2)
+    house.inbox.put("a")
+    wait_for(lambda: house.shown == ["a"])
+    for item in "bc":
+        house.inbox.put(item)
+    house.thread.join(0.05)
+    assert (house.shown, house.inbox.waiting) == (["a"], 2)
+    house.end()
+    assert house.shown == ["a", "b", "c"]

@@ -162,3 +162,16 @@ def test_every_giver_and_taker_is_told():
         taker.join(5)
     taken = [item for _, (items,) in takers for item in items]
     assert sorted(taken) == sorted([*range(100)] * 3)
+
+
+def test_a_pause_ends_when_it_is_closed_and_not_before():
+    """Items do not wake whoever pauses: that is what it is for."""
+    handover = HandOver(Policy.NEWEST_WINS, capacity=2)
+    thread, _ = in_thread(lambda: handover.pause(1000))
+    handover.put(1)
+    thread.join(0.05)
+    assert thread.is_alive()
+    handover.close()
+    thread.join(5)
+    assert not thread.is_alive()
+    assert (handover.get(), handover.waiting) == (1, 0)

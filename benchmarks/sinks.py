@@ -1,0 +1,163 @@
+"""Measures what a sink adds to the CPU time of a run with a camera of 30 frames a second."""
+
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
+
+import cv2
+
+from edge.benchmark.film import Film, FilmSource
+from edge.board import Board
+from edge.extras import Surroundings, open_extras
+from edge.health import Health
+from edge.meters import Meters
+from edge.pipeline import Pipeline
+from edge.records import Frame
+from edge.run import build_steps
+from edge.runtime.guard import Guard
+from edge.settings import Settings
+from edge.sinks.base import Sink
+
+WARM_S, TAKE_S = 1.0, 4.0
+"""A take begins with the scan for the first face, and with sinks that are opened: that is left out, s."""
+
+ROUNDS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """What is measured: the guarded sinks that `settings` ask for, and plain ones.
+
+    open_sinks: makes the plain ones. audience: is there while it is measured; it is given the open sinks by name.
+    """
+
+    settings: Settings
+    open_sinks: Callable[[], Sequence[Sink]] = list
+    audience: Callable[[dict[str, Guard[object]]], AbstractContextManager[object]] = lambda _guards: nullcontext()
+
+
+class TimedSource(FilmSource):
+    """A camera that notes the process's CPU time while its frames are processed. cpu_s: of so many `frames`."""
+
+    def __init__(self, film: Film, *, on_warm: Callable[[], None]) -> None:
+        fps = film.scene.fps
+        self._first, last = round(WARM_S * fps), round((WARM_S + TAKE_S) * fps)
+        super().__init__(film, live=True, loops=-(-last // len(film.frames)))
+        self._end = last
+        self._on_warm = on_warm
+        self._begun_s = 0.0
+        self.cpu_s = 0.0
+        self.frames = last - self._first
+
+    def read(self) -> Frame | None:
+        """Return the next frame."""
+        frame = super().read()
+        if frame is None:
+            self.cpu_s = time.process_time() - self._begun_s
+        elif frame.index >= self._first and not self._begun_s:
+            self._on_warm()
+            self._begun_s = time.process_time()
+        return frame
+
+
+@dataclass(frozen=True, slots=True)
+class NoLog:
+    """The log of a run that has none."""
+
+    path: str = ""
+    dropped: int = 0
+    error: str = ""
+    clock_error: str = ""
+    bytes_written: int = 0
+    flushes: int = 0
+
+
+def measure_cast(film: Film, cast: Cast) -> float:
+    """Run the pipeline with this cast; return CPU ms of all threads for each frame that was due."""
+    cv2.setNumThreads(1)
+    meters = Meters()
+    with ExitStack() as audience:
+        guards: dict[str, Guard[object]] = {}
+        source = TimedSource(film, on_warm=lambda: audience.enter_context(cast.audience(guards)))
+        steps = build_steps(cast.settings)(stills=False)
+        health = Health(meters, source, NoLog(), Board(), stalled_s=10.0)
+        extras = open_extras(cast.settings, Surroundings(health.status, meters, steps.namer.model))
+        health.sinks = [*extras.sinks, *extras.viewers, *extras.servers]
+        guards.update({sink.name: sink for sink in health.sinks})  # type: ignore[misc]
+        Pipeline(
+            source,
+            steps,
+            [*cast.open_sinks(), *extras.sinks],
+            meters,
+            cast.settings,
+            viewers=extras.viewers,
+            servers=extras.servers,
+        ).run()
+        faults = {sink.name: sink.error for sink in health.sinks if sink.error}
+        assert not faults, faults
+    return source.cpu_s / source.frames * 1e3
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a cast costs. cpu_ms: for each frame, median of all rounds. ratio: to nothing, median of the rounds' own.
+
+    low, high: quartiles of the ratio.
+    """
+
+    cpu_ms: float
+    ratio: float
+    low: float
+    high: float
+
+
+def compare(film: Film, casts: dict[str, Cast], *, rounds: int = ROUNDS) -> dict[str, Cost]:
+    """Measure all casts in turn, round after round; the first is what the others are compared with.
+
+    So a machine that slows down for a while does so for all of them.
+    """
+    takes: dict[str, list[float]] = {name: [] for name in casts}
+    measure_cast(film, next(iter(casts.values())))  # whatever is done only once in a process
+    for _ in range(rounds):
+        for name, cast in casts.items():
+            takes[name].append(measure_cast(film, cast))
+    nothing = next(iter(takes.values()))
+    return {name: _cost(values, nothing) for name, values in takes.items()}
+
+
+def _cost(values: list[float], nothing: list[float]) -> Cost:
+    ratios = [value / base for value, base in zip(values, nothing, strict=True)]
+    low, middle, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
+    return Cost(statistics.median(values), middle, low, high)
+
+
+def free_port() -> int:
+    """A port that nobody has at the moment."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@contextmanager
+def visitor(url: str, *, every_s: float = 0.0) -> Iterator[None]:
+    """A process that fetches `url` every so often, or reads on without an end where that is 0."""
+    with subprocess.Popen([sys.executable, "-c", _VISITOR, url, str(every_s)]) as process:
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+_VISITOR = """
+import sys, time, urllib.request
+url, every_s = sys.argv[1], float(sys.argv[2])
+while True:
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        while answer.read1(1 << 16):
+            pass
+    time.sleep(every_s)
+"""
