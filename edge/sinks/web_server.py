@@ -27,14 +27,13 @@ _LIMITS = {
     "connection_limit": _CONNECTIONS,
     "max_request_header_size": _HEADER_BYTES,
     "max_request_body_size": _BODY_BYTES,
-    "channel_timeout": round(SLOW_S),  # a connection on which nothing happens
-    "cleanup_interval": 2,
+    "cleanup_interval": 1,
     "channel_request_lookahead": 1,  # keeps reading while a request is answered, which tells that a browser has gone
 }
 
 
 def listen(address: str, port: int, *, section: str) -> socket.socket:
-    """Open the port.
+    """Open the port. section: of the settings, where address and port are set.
 
     Raises:
         SinkError: it is in use, not permitted, or the address is not this machine's.
@@ -52,10 +51,18 @@ def listen(address: str, port: int, *, section: str) -> socket.socket:
 class Server:
     """An application that is served until `close`.
 
-    threads: how many requests may be answered at a time. name: of its own thread.
+    threads: how many requests may be answered at a time. name: of its own thread. slow_s: see `SLOW_S`.
     """
 
-    def __init__(self, application: "WSGIApplication", listener: socket.socket, *, threads: int, name: str) -> None:
+    def __init__(
+        self,
+        application: "WSGIApplication",
+        listener: socket.socket,
+        *,
+        threads: int,
+        name: str,
+        slow_s: float = SLOW_S,
+    ) -> None:
         # What browsers do is their own affair: one that leaves, or asks for much at once, is no news for our log.
         for logger in ("waitress", "waitress.queue"):
             logging.getLogger(logger).setLevel(logging.ERROR)
@@ -63,6 +70,7 @@ class Server:
         self._map: dict[int, Any] = {}
         self._closing = threading.Event()
         self._unfinished: dict[Any, float] = {}
+        self._slow_s = slow_s
         self._server = create_server(
             application,
             map=self._map,
@@ -70,6 +78,7 @@ class Server:
             threads=threads,
             asyncore_use_poll=True,
             ident="",
+            channel_timeout=max(1, round(slow_s)),  # a connection on which nothing happens
             **_LIMITS,
         )
         self._thread = threading.Thread(target=self._serve, name=f"{name} server", daemon=True)
@@ -86,6 +95,8 @@ class Server:
         if self._thread.is_alive():
             self._server.pull_trigger()
         self._thread.join()
+        if not self._server.task_dispatcher.threads:  # an answer that hangs will write to it when it does not any more
+            self._server.trigger.close()
 
     def _serve(self) -> None:
         try:
@@ -94,7 +105,9 @@ class Server:
                 self._drop_slow(time.monotonic())
         finally:
             self._server.task_dispatcher.shutdown(timeout=_SHUTDOWN_S)
-            wasyncore.close_all(self._map, ignore_all=True)
+            for part in list(self._map.values()):
+                if part is not self._server.trigger:  # others write to it until they have ended: `close` closes it
+                    wasyncore.dispatcher.close(part)
 
     def _drop_slow(self, now_s: float) -> None:
         """The server drops a connection on which nothing happens; this is for one on which a byte comes now and then.
@@ -106,5 +119,5 @@ class Server:
             if channel.request is None and not channel.total_outbufs_len:
                 continue
             since_s = self._unfinished[channel] = before.get(channel, now_s)
-            if now_s - since_s > SLOW_S:
-                channel.will_close = True
+            if now_s - since_s > self._slow_s:
+                channel.handle_close()

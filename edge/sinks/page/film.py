@@ -68,6 +68,11 @@ class Film:
         with self._news:
             return self._lapse()
 
+    @property
+    def idle_s(self) -> float | None:
+        """How long no frame is needed, s; None where nobody watches."""
+        return max(0.0, self._due_s - self._clock()) if self._leases else None
+
     def put(self, shown: Shown) -> None:
         """Take a frame; it is passed over where nobody watches, or where the last one was a moment ago."""
         now_s = self._clock()

@@ -23,6 +23,9 @@ LISTENERS_A_WATCHER = 2
 SPARE_THREADS = 4
 """For everything that is answered at once."""
 
+UNWATCHED_S = 0.25
+"""While nobody watches the time line is all that frames are for, s."""
+
 
 class LivePage:
     """The page, as long as it is open.
@@ -48,7 +51,7 @@ class LivePage:
     ) -> None:
         try:
             from edge.sinks.page.app import Site, create_app  # noqa: PLC0415  # Flask may be missing, which is told here
-            from edge.sinks.page.server import Server, listen  # noqa: PLC0415  # likewise waitress
+            from edge.sinks.web_server import Server, listen  # noqa: PLC0415  # likewise waitress
         except ModuleNotFoundError as error:
             raise SinkError(
                 f"expected the package {error.name}, found none: pip install 'edge-emotion[web]'"
@@ -60,8 +63,8 @@ class LivePage:
         self._news = News(status, lambda: self._film.watchers, Timeline(), listeners=listeners)
         site = Site(self._film, self._news, status, labels, settings.watchers, shows)
         app = create_app(site, token=token, hosts=settings.hosts, mounts=mounts)
-        listener = listen(settings.address, settings.port)
-        self._server = Server(app, listener, threads=settings.watchers + listeners + SPARE_THREADS)
+        listener = listen(settings.address, settings.port, section="page")
+        self._server = Server(app, listener, threads=settings.watchers + listeners + SPARE_THREADS, name="page")
         self.address = f"http://{_reachable(settings.address)}:{self._server.port}"
 
     @property
@@ -74,6 +77,12 @@ class LivePage:
         """The address, and how many watch."""
         watchers = self._film.watchers
         return f"{self.address}, {watchers} watching" if watchers else self.address
+
+    @property
+    def patience_s(self) -> float:
+        """How long a frame may wait for a newer one, s."""
+        idle_s = self._film.idle_s
+        return UNWATCHED_S if idle_s is None else idle_s
 
     def write(self, shown: Shown) -> None:
         """Take a frame with what is said of it.

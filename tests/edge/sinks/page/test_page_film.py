@@ -104,3 +104,17 @@ def test_closing_wakes_whoever_waits():
     film.close()
     thread.join(WAIT_S / 2)
     assert not thread.is_alive()
+
+
+def test_it_tells_how_long_no_frame_is_needed(film, clock):
+    """So that its thread is not woken for those in between; while nobody watches it needs none."""
+    assert film.idle_s is None
+    film.next("ann", 0)
+    assert film.idle_s == 0.0
+    film.put("frame")
+    assert film.idle_s == pytest.approx(0.1)
+    clock.now_s += 0.06
+    assert film.idle_s == pytest.approx(0.04)
+    clock.now_s += LEASE_S
+    film.put("frame")
+    assert film.idle_s is None

@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("waitress", reason="the live page needs waitress: pip install 'edge-emotion[web]'")
 
 from edge.errors import SinkError
-from edge.sinks.page.server import Server, listen
+from edge.sinks.web_server import Server, listen
 
 SLOW_S = 0.3
 
@@ -20,7 +20,13 @@ def serve():
     servers = []
 
     def start(application, **options):
-        servers.append(Server(application, listen("127.0.0.1", 0), **{"threads": 2, "slow_s": SLOW_S} | options))
+        servers.append(
+            Server(
+                application,
+                listen("127.0.0.1", 0, section="page"),
+                **{"threads": 2, "name": "test", "slow_s": SLOW_S} | options,
+            )
+        )
         return servers[-1]
 
     yield start
@@ -140,15 +146,17 @@ def test_the_end_comes_within_a_second_and_frees_the_port(serve):
         assert not server.is_alive
         assert is_dropped(idle)
         assert is_dropped(begun)
-    listen("127.0.0.1", server.port).close()
+    listen("127.0.0.1", server.port, section="page").close()
 
 
 def test_a_port_in_use_is_told_in_one_line(serve):
     server = serve(hello)
-    with pytest.raises(SinkError, match=f"expected port {server.port} of 127.0.0.1 for the page, found: .*in use: set"):
-        listen("127.0.0.1", server.port)
+    with pytest.raises(
+        SinkError, match=f"expected port {server.port} of 127.0.0.1, found: address already in use: set"
+    ):
+        listen("127.0.0.1", server.port, section="page")
 
 
 def test_an_address_of_another_machine_is_told_in_one_line():
     with pytest.raises(SinkError, match=r"found: cannot assign requested address: set page\.port or page\.address"):
-        listen("192.0.2.1", 0)
+        listen("192.0.2.1", 0, section="page")
