@@ -20,11 +20,12 @@ from edge.manifest import read_model
 from edge.meters import Meters
 from edge.pipeline import Pipeline
 from edge.records import Frame, Gray, Observation
+from edge.run import build_steps, open_log
 from edge.scenes.catalogue import make_scene
 from edge.scenes.light import Light, changing
 from edge.scenes.render import Scene
 from edge.settings import LogSettings, ScheduleSettings, Settings
-from edge.shipped import SHIPPED_MODEL, build_steps, open_log
+from edge.shipped import SHIPPED_MODEL
 from edge.vision.cascade import open_cascade
 from edge.vision.classify import EmotionClassifier
 from edge.vision.detect import HaarDetector, new_scanner

@@ -22,9 +22,10 @@ from edge.manifest import read_model
 from edge.meters import Meters
 from edge.pipeline import Pipeline, Steps
 from edge.records import Box, Frame, Gray, Observation
+from edge.run import build_steps
 from edge.scenes.catalogue import make_scene
 from edge.settings import ScheduleSettings, Settings
-from edge.shipped import SHIPPED_MODEL, build_steps
+from edge.shipped import SHIPPED_MODEL
 from edge.sinks.lines import describe
 from edge.sources.base import Source
 from edge.sources.choose import DEMO_CLIP
