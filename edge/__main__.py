@@ -97,6 +97,12 @@ def _bench(options: argparse.Namespace) -> int:
     return bench(settings, seconds=options.seconds, json_path=options.json)
 
 
+def _display_test(options: argparse.Namespace) -> int:
+    from edge.display_test import display_test  # noqa: PLC0415  # as said above
+
+    return display_test(options.config, device=options.device, folder=options.png, seconds=options.seconds)
+
+
 def _settings(options: argparse.Namespace) -> "Settings":
     """The file's settings, where one is given, with the command line's over them."""
     import msgspec  # noqa: PLC0415  # as said above
@@ -125,6 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_doctor(commands)
     _add_status(commands)
     _add_bench(commands)
+    _add_display_test(commands)
     for command in commands.choices.values():
         command.add_argument("--debug", action="store_true", help="log more, and show the traceback of an error")
     return parser
@@ -183,6 +190,15 @@ def _add_bench(commands: "Commands") -> None:
     command.add_argument("--json", metavar="FILE", type=Path, help="write all figures to this file")
     command.add_argument("--config", metavar="FILE", type=Path, help="settings in TOML")
     command.set_defaults(command=_bench)
+
+
+def _add_display_test(commands: "Commands") -> None:
+    command = commands.add_parser("display-test", help="show every screen on the small display", epilog=_EXIT_CODES)
+    command.add_argument("--config", metavar="FILE", type=Path, help="settings in TOML (default: the installed ones)")
+    command.add_argument("--device", metavar="NAME", help="instead of display.device, such as ssd1306")
+    command.add_argument("--png", metavar="FOLDER", type=Path, help="write pictures of common displays instead")
+    command.add_argument("--seconds", type=_seconds, default=2.0, metavar="S", help="for each screen (default: 2)")
+    command.set_defaults(command=_display_test)
 
 
 def _seconds(text: str) -> float:

@@ -3,7 +3,7 @@
 import difflib
 import re
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -54,20 +54,32 @@ def override(section: S, **options: Any) -> S:  # noqa: ANN401  # each option is
     try:
         return msgspec.convert(msgspec.structs.asdict(section) | given, type=type(section))
     except msgspec.ValidationError as error:
-        raise ConfigError(f"command line: {_explain(error)}") from error
+        raise ConfigError(f"command line: {_explain(error, type(section))}") from error
 
 
-def _explain(error: msgspec.ValidationError) -> str:
-    """Turn msgspec's sentence into one that names the key as TOML writes it, and the nearest valid one."""
+def _explain(error: msgspec.ValidationError, kind: type[Section] = Settings) -> str:
+    """Turn msgspec's sentence into one that names the key as TOML writes it, and what would be valid.
+
+    kind: what was read.
+    """
     sentence, _, place = str(error).partition(" - at `$")
     key = place.rstrip("`").lstrip(".")
     unknown = re.match(r"Object contains unknown field `(.+)`", sentence)
     if unknown is None:
-        return f"{key or 'the file'}: {sentence[0].lower()}{sentence[1:]}"
+        return f"{key or 'the file'}: {sentence[0].lower()}{sentence[1:]}{_choices(kind, key)}"
     valid = _fields_at(key)
     nearest = difflib.get_close_matches(unknown[1], valid, n=1, cutoff=0.0)
     name = f"{key}.{unknown[1]}" if key else unknown[1]
     return f"{name}: unknown key: did you mean {nearest[0]}? Valid are {', '.join(valid)}"
+
+
+def _choices(kind: type[Section], key: str) -> str:
+    """Say what a key may be, where it has but a few values."""
+    *sections, name = key.split(".")
+    for section in sections:
+        kind = get_type_hints(kind)[section]
+    hint = get_type_hints(kind).get(name)
+    return f": expected one of {', '.join(map(repr, get_args(hint)))}" if get_origin(hint) is Literal else ""
 
 
 def _fields_at(key: str) -> list[str]:

@@ -11,10 +11,11 @@ from edge.meters import Meters
 from edge.records import Observation, Shown
 from edge.runtime.guard import Guard
 from edge.settings import Settings
-from edge.sink_settings import MetricsSettings, MqttSettings
+from edge.sink_settings import DisplaySettings, MetricsSettings, MqttSettings
 from edge.status import Status
 
 if TYPE_CHECKING:
+    from edge.sinks.display.sink import Display
     from edge.sinks.metrics.endpoint import MetricsEndpoint
     from edge.sinks.mqtt.sink import MqttSink
     from edge.sinks.page.picture import Shows
@@ -60,6 +61,8 @@ def needs_color(settings: Settings, *, shown: bool = False) -> bool:
 def open_extras(settings: Settings, surroundings: Surroundings) -> Extras:
     """What the settings ask for. Nothing is opened yet: each guard does that on its own thread."""
     extras = Extras()
+    if settings.display.device:
+        extras.sinks.append(Guard("display", partial(_open_display, settings.display, surroundings)))
     if settings.mqtt.host:
         extras.sinks.append(Guard("mqtt", partial(_open_mqtt, settings.mqtt, surroundings)))
     if settings.page.enabled:
@@ -67,6 +70,12 @@ def open_extras(settings: Settings, surroundings: Surroundings) -> Extras:
     if settings.metrics.enabled:
         extras.servers.append(Guard("metrics", partial(_open_metrics, settings.metrics, surroundings)))
     return extras
+
+
+def _open_display(settings: DisplaySettings, surroundings: Surroundings) -> "Display":
+    from edge.sinks.display.sink import Display  # noqa: PLC0415  # loaded only where it is asked for
+
+    return Display(settings, status=surroundings.status)
 
 
 def _open_mqtt(settings: MqttSettings, surroundings: Surroundings) -> "MqttSink":

@@ -67,10 +67,39 @@ class PageSettings(Section, frozen=True):
 class DisplaySettings(Section, frozen=True):
     """[display] A small display.
 
-    device: what it is; empty is none.
+    device: what drives it; empty is none. framebuffer: the kernel does, as /dev/fb0 for one.
+    interface: how it is wired; auto is i2c for ssd1306 and sh1106, spi for the others.
+    width, height: px, as the controller counts them; 0 is what most modules have. rotate: clockwise, degrees.
+    i2c_port, i2c_address: the bus /dev/i2c-PORT, and where on it.
+    spi_port, spi_device: the bus /dev/spidevPORT.DEVICE. spi_mhz: 0 is 8 for one-bit displays, 16 for colour.
+    data_pin, reset_pin, light_pin: GPIO numbers of a SPI display's D/C, reset and backlight; light_pin -1: not wired.
+    bgr: red and blue change places. invert: so do light and dark (st7735). offset_x, offset_y: where the picture begins
+        in the controller's memory, px (st7735, ili9341).
+    framebuffer: the kernel's.
+    refresh_hz: how often it is looked whether something else is to be shown, times a second.
+    dim_after_s: without a face for so long it is dimmed, s; 0 is never.
     """
 
-    device: str = ""
+    device: Literal["", "ssd1306", "sh1106", "st7735", "st7789", "ili9341", "framebuffer"] = ""
+    interface: Literal["auto", "i2c", "spi"] = "auto"
+    width: Annotated[int, Meta(ge=0, le=4096)] = 0
+    height: Annotated[int, Meta(ge=0, le=4096)] = 0
+    rotate: Literal[0, 90, 180, 270] = 0
+    i2c_port: Annotated[int, Meta(ge=0, le=255)] = 1
+    i2c_address: Annotated[int, Meta(ge=0x03, le=0x77)] = 0x3C
+    spi_port: Annotated[int, Meta(ge=0, le=255)] = 0
+    spi_device: Annotated[int, Meta(ge=0, le=255)] = 0
+    spi_mhz: Literal[0, 1, 2, 4, 8, 16, 20, 24, 28, 32, 36, 40, 44, 48, 50, 52] = 0
+    data_pin: Annotated[int, Meta(ge=0, le=53)] = 24
+    reset_pin: Annotated[int, Meta(ge=0, le=53)] = 25
+    light_pin: Annotated[int, Meta(ge=-1, le=53)] = 18
+    bgr: bool = False
+    invert: bool = False
+    offset_x: Annotated[int, Meta(ge=0, le=255)] = 0
+    offset_y: Annotated[int, Meta(ge=0, le=255)] = 0
+    framebuffer: Annotated[str, Meta(pattern="^/dev/fb[0-9]+$")] = "/dev/fb0"
+    refresh_hz: Annotated[float, Meta(ge=0.2, le=30.0)] = 5.0
+    dim_after_s: Annotated[float, Meta(ge=0.0)] = 60.0
 
 
 class MqttSettings(Section, frozen=True):

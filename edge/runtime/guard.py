@@ -13,6 +13,9 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
 
+LOOK_S = 1.0
+"""How often an independent consumer is looked at while no item comes."""
+
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
 """Between two tries; the wait doubles with each in vain."""
 
@@ -65,6 +68,18 @@ class Storing(Protocol):
     @property
     def lost(self) -> int:
         """Items."""
+
+
+@runtime_checkable
+class Independent(Protocol):
+    """A consumer with a thread of its own, which may fail while no item comes.
+
+    fault: what it failed with; it is then closed, and a new one is opened.
+    """
+
+    @property
+    def fault(self) -> Exception | None:
+        """None where all is well."""
 
 
 class Guard(Generic[T]):
@@ -120,16 +135,20 @@ class Guard(Generic[T]):
         try:
             while True:
                 self._open_if_due()
-                item = inbox.get(timeout_s=self._until_retry_s())
+                item = inbox.get(timeout_s=self._patience_s())
                 if item is not None:
                     self._give(item)
+                else:
+                    self._look()
                 await_more(self._consumer, inbox)
         except Closed:
             self._end()
 
-    def _until_retry_s(self) -> float | None:
+    def _patience_s(self) -> float | None:
         """How long to wait for an item, s; None is for as long as it takes."""
-        return None if self._consumer is not None else max(0.0, self._retry_s - time.monotonic())
+        if self._consumer is None:
+            return max(0.0, self._retry_s - time.monotonic())
+        return LOOK_S if isinstance(self._consumer, Independent) else None
 
     def _open_if_due(self) -> None:
         if self._consumer is not None or time.monotonic() < self._retry_s:
@@ -151,10 +170,19 @@ class Guard(Generic[T]):
         try:
             self._consumer.write(item)
         except Exception as error:  # noqa: BLE001  # as above
-            if time.monotonic() - self._opened_s >= STEADY_S:
-                self._wait_s = self._first_wait_s
-            self._fail(error)
-            self._end()
+            self._give_up(error)
+
+    def _look(self) -> None:
+        consumer: object = self._consumer
+        fault = consumer.fault if isinstance(consumer, Independent) else None
+        if fault is not None:
+            self._give_up(fault)
+
+    def _give_up(self, error: Exception) -> None:
+        if time.monotonic() - self._opened_s >= STEADY_S:
+            self._wait_s = self._first_wait_s
+        self._fail(error)
+        self._end()
 
     def _fail(self, error: Exception) -> None:
         self.faults += 1

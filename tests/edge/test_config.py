@@ -1,13 +1,28 @@
 """Settings are read, checked, and faults are named so that they can be mended."""
 
+from typing import Literal, get_origin, get_type_hints
+
 import msgspec
 import pytest
 
 from edge.config import override, read_settings
 from edge.errors import ConfigError
-from edge.settings import PROFILES, Settings, SourceSettings
+from edge.settings import PROFILES, DisplaySettings, Settings, SourceSettings
 
 RANGES = [
+    ("display", "width", 0, 4096),
+    ("display", "height", 0, 4096),
+    ("display", "i2c_port", 0, 255),
+    ("display", "i2c_address", 3, 0x77),
+    ("display", "spi_port", 0, 255),
+    ("display", "spi_device", 0, 255),
+    ("display", "data_pin", 0, 53),
+    ("display", "reset_pin", 0, 53),
+    ("display", "light_pin", -1, 53),
+    ("display", "offset_x", 0, 255),
+    ("display", "offset_y", 0, 255),
+    ("display", "refresh_hz", 0.2, 30.0),
+    ("display", "dim_after_s", 0.0, None),
     ("source", "width", 64, 4096),
     ("source", "height", 64, 4096),
     ("source", "fps", 0.1, 240.0),
@@ -121,6 +136,7 @@ def test_every_number_is_in_the_table():
         if section != "profile"
         for key, value in msgspec.structs.asdict(getattr(Settings(), section)).items()
         if isinstance(value, (int, float)) and not isinstance(value, bool)
+        if get_origin(get_type_hints(type(getattr(Settings(), section)))[key]) is not Literal
     ]
     assert sorted(numbers) == sorted((section, key) for section, key, *_ in RANGES)
 
@@ -193,3 +209,25 @@ def test_a_section_that_is_none_beside_a_profile(tmp_path):
     """The profile does not hide that `schedule` is no table."""
     with pytest.raises(ConfigError, match="schedule"):
         read_settings(written(tmp_path, 'profile = "low-power"\nschedule = 3\n'))
+
+
+def test_where_there_are_few_values_they_are_named(tmp_path):
+    """In the file and on the command line, for a section's key and for one at the top."""
+    path = tmp_path / "edge.toml"
+    for text, line in (
+        (
+            '[display]\ndevice = "ssd1305"',
+            r"display\.device: invalid enum value 'ssd1305': expected one of '', 'ssd1306'",
+        ),
+        (
+            'profile = "fast"',
+            "profile: invalid enum value 'fast': expected one of 'low-power', 'balanced', 'responsive'",
+        ),
+    ):
+        path.write_text(text)
+        with pytest.raises(ConfigError, match=line):
+            read_settings(path)
+    with pytest.raises(
+        ConfigError, match="command line: device: invalid enum value 'none': expected one of '', 'ssd1306'"
+    ):
+        override(DisplaySettings(), device="none")

@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from edge.errors import SinkError
+from edge.runtime import guard as guard_module
 from edge.runtime.guard import Guard
 from edge.runtime.handover import HandOver, Policy
 
@@ -168,3 +169,31 @@ def test_a_patient_consumer_is_given_many_items_at_once():
     assert (house.shown, house.inbox.waiting) == (["a"], 2)
     house.end()
     assert house.shown == ["a", "b", "c"]
+
+
+class Clock(Lamp):
+    """A lamp with a thread of its own, which may fail while nobody looks."""
+
+    fault = None
+
+
+def test_one_that_fails_by_itself_is_opened_anew_without_an_item(monkeypatch):
+    """A display must be there again even while a camera is lost."""
+    monkeypatch.setattr(guard_module, "LOOK_S", 0.01)
+    clocks = []
+    inbox = HandOver(Policy.NEWEST_WINS)
+
+    def open_clock():
+        clocks.append(Clock(House()))
+        return clocks[-1]
+
+    guard = Guard("clock", open_clock, first_wait_s=0.01)
+    thread = threading.Thread(target=guard.deliver, args=(inbox,), daemon=True)
+    thread.start()
+    wait_for(lambda: clocks)
+    clocks[0].fault = SinkError("the hands are stuck")
+    wait_for(lambda: len(clocks) == 2)
+    inbox.close()
+    thread.join(5)
+    assert [clock.house.closed for clock in clocks] == [1, 1]
+    assert guard.faults == 1

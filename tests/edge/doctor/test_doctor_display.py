@@ -1,0 +1,64 @@
+"""The doctor names what keeps the small display dark; the service runs all the same."""
+
+import sys
+
+import pytest
+from conftest import NOBODY
+
+OLED = '[display]\ndevice = "ssd1306"\n'
+
+
+@pytest.fixture
+def packages(monkeypatch):
+    """As if luma's two packages were there."""
+    monkeypatch.setattr("edge.doctor.display.find_spec", lambda name: name)
+
+
+def test_without_a_display_there_is_nothing_to_look_at(find):
+    found = find("display")
+    assert (found.status, found.text) == ("ok", "none asked for")
+
+
+@pytest.mark.parametrize(("device", "package"), [("ssd1306", "luma.oled"), ("st7789", "luma.lcd")])
+def test_a_missing_package_is_named(find, config, monkeypatch, device, package):
+    """The one that drives it."""
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setattr("edge.doctor.display.find_spec", lambda _name: None)
+    found = find("display", config=config(f'[display]\ndevice = "{device}"\n'))
+    assert (found.status, found.remedy) == ("warning", f"sudo apt install python3-{package}")
+    assert f"expected the package {package}, found none" in found.text
+
+
+def test_without_luma_at_all_the_package_is_named_too(find, config, monkeypatch):
+    def fail(name):
+        raise ModuleNotFoundError(name)
+
+    monkeypatch.setattr("edge.doctor.display.find_spec", fail)
+    assert "expected the package luma.oled" in find("display", config=config(OLED)).text
+
+
+@pytest.mark.usefixtures("packages")
+@pytest.mark.parametrize(
+    ("device", "bus", "remedy"),
+    [
+        ("ssd1306", "/dev/i2c-1", "sudo raspi-config nonint do_i2c 0"),
+        ("ili9341", "/dev/spidev0.0", "sudo raspi-config nonint do_spi 0"),
+        ("framebuffer", "/dev/fb0", "load its driver with a dtoverlay in /boot/firmware/config.txt"),
+    ],
+)
+def test_a_missing_bus_is_named_with_what_turns_it_on(find, config, device, bus, remedy):
+    found = find("display", config=config(f'[display]\ndevice = "{device}"\n'))
+    assert (found.status, found.text) == ("warning", f"expected the display's bus {bus}, found none")
+    assert found.remedy == remedy
+
+
+@pytest.mark.usefixtures("packages")
+@pytest.mark.parametrize(("mode", "status"), [(0o600, "warning"), (0o666, "ok")])
+def test_a_bus_that_is_not_permitted_is_named_with_its_group(find, config, tree, mode, status):
+    """Read and write, both."""
+    bus = tree({"dev/i2c-1": ""}) / "dev/i2c-1"
+    bus.chmod(mode)
+    found = find("display", config=config(OLED), files={"dev/i2c-1": ""}, identity=NOBODY)
+    assert found.status == status
+    assert found.remedy == ("" if status == "ok" else "sudo usermod -aG i2c somebody")
+    assert "ssd1306 on /dev/i2c-1" in found.text or "expected leave for somebody" in found.text
