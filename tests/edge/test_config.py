@@ -60,6 +60,7 @@ RANGES = [
     ("log", "keep_mb", 0.01, None),
     ("log", "keep_free_mb", 0.0, None),
     ("privacy", "retention_days", 0.0, None),
+    ("metrics", "port", 1, 65535),
     ("mqtt", "port", 0, 65535),
     ("mqtt", "state_interval_s", 1.0, 3600.0),
     ("mqtt", "queue_limit", 10, 1_000_000),
