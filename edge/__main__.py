@@ -88,6 +88,12 @@ def _status(options: argparse.Namespace) -> int:
     return show_status(options.socket or STATUS_SOCKET, watch=options.watch, as_json=options.json)
 
 
+def _report_on(options: argparse.Namespace) -> int:
+    from edge.report.command import report  # noqa: PLC0415  # as said above
+
+    return report(options)
+
+
 def _bench(options: argparse.Namespace) -> int:
     from edge.benchmark.report import bench  # noqa: PLC0415  # as said above
     from edge.config import read_settings  # noqa: PLC0415  # as said above
@@ -132,6 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_status(commands)
     _add_bench(commands)
     _add_display_test(commands)
+    _add_report(commands)
     for command in commands.choices.values():
         command.add_argument("--debug", action="store_true", help="log more, and show the traceback of an error")
     return parser
@@ -199,6 +206,19 @@ def _add_display_test(commands: "Commands") -> None:
     command.add_argument("--png", metavar="FOLDER", type=Path, help="write pictures of common displays instead")
     command.add_argument("--seconds", type=_seconds, default=2.0, metavar="S", help="for each screen (default: 2)")
     command.set_defaults(command=_display_test)
+
+
+def _add_report(commands: "Commands") -> None:
+    command = commands.add_parser("report", help="make a page and pictures of what a log says", epilog=_EXIT_CODES)
+    command.add_argument(
+        "logs", metavar="LOG", nargs="+", type=Path, help="a log, or a folder of logs; rotated ones count"
+    )
+    command.add_argument("--from", dest="start", metavar="TIME", help="2026-11-20 or 2026-11-20T08:30, local time")
+    command.add_argument("--to", dest="end", metavar="TIME", help="likewise; a date alone is the end of that day")
+    command.add_argument("--out", metavar="FOLDER", type=Path, help="for page and pictures (default: report)")
+    command.add_argument("--text", action="store_true", help="print text instead")
+    command.add_argument("--csv", action="store_true", help="print seconds by emotion over time instead, as CSV")
+    command.set_defaults(command=_report_on)
 
 
 def _seconds(text: str) -> float:

@@ -7,6 +7,7 @@
     │   ├── CameraError                  busy, not permitted, gone, silent
     │   │   └── CameraAbsentError        there is none
     │   └── MediaError                   a file or folder that cannot be read
+    ├── LogError      (OSError)       3  a log that cannot be read
     ├── SinkError     (OSError)       3  a log that cannot be written
     │   └── OutputClosedError         0  the reader of standard output has ended, as in `| head`
     ├── ServiceError  (OSError)       3  the service does not answer
@@ -50,6 +51,12 @@ class CameraAbsentError(CameraError):
 
 class MediaError(SourceError):
     """A video or picture, or a folder of pictures, that cannot be read."""
+
+
+class LogError(EdgeError, OSError):
+    """A log that cannot be read, or is none."""
+
+    exit_code = 3
 
 
 class SinkError(EdgeError, OSError):
