@@ -124,7 +124,7 @@ class Link:
 
     def _greet(self, session: Session) -> None:
         for message in self._presence.greeting():
-            session.publish(message)
+            session.tell(message)
 
     def _hush(self) -> None:
         with suppress(BlockingIOError):

@@ -4,6 +4,7 @@ import select
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -72,11 +73,7 @@ class Session:
             self._client.connect(self._broker.host, self._broker.port, keepalive=KEEP_ALIVE_S)
         except OSError as error:
             raise no_connection(error, self._broker) from error
-        deadline = time.monotonic() + ANSWER_S
-        while not self._welcomed:
-            self.step(max(0.0, deadline - time.monotonic()))
-            if time.monotonic() > deadline:
-                raise no_connection(TimeoutError(), self._broker)
+        self._await(lambda: self._welcomed)
 
     def subscribe(self, topic: str) -> None:
         """Hear what is published on a topic."""
@@ -87,6 +84,15 @@ class Session:
         number = self._client.publish(message.topic, message.payload, qos=1, retain=message.retain).mid
         self._topics[number] = message.topic
         return number
+
+    def tell(self, message: Message) -> None:
+        """Publish, and wait until the broker has taken it: one that may not be published is then known from the others.
+
+        Raises:
+            SinkError: as in `step`; or no answer comes.
+        """
+        number = self.publish(message)
+        self._await(lambda: number in self.acknowledged)
 
     def step(self, timeout_s: float, wake: socket.socket | None = None) -> None:
         """Send and take what is due; wait for the broker, or for `wake` to be readable, `timeout_s` at most.
@@ -107,6 +113,13 @@ class Session:
             self._client.loop_misc()
         if self._ended is not None:
             raise self._ended
+
+    def _await(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + ANSWER_S
+        while not condition():
+            self.step(max(0.0, deadline - time.monotonic()))
+            if time.monotonic() > deadline:
+                raise no_connection(TimeoutError(), self._broker)
 
     def __enter__(self) -> "Session":
         return self

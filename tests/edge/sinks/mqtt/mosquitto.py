@@ -70,15 +70,19 @@ class Mosquitto:
 
 
 class Listener:
-    """Hears everything on the broker. messages: (topic, payload as text, retained), in order."""
+    """Hears everything on the broker. messages: (topic, payload as text, retained), in order.
 
-    def __init__(self, port, *, topic="#", **options):
+    user: whose password is the same word.
+    """
+
+    def __init__(self, port, *, topic="#", user=None, **options):
         from paho.mqtt.client import Client  # noqa: PLC0415  # the modules skip where it is missing
         from paho.mqtt.enums import CallbackAPIVersion  # noqa: PLC0415  # as above
 
         self.messages = []
         self._subscribed = threading.Event()
         self._client = Client(CallbackAPIVersion.VERSION2, client_id="listener", **options)
+        self._client.username_pw_set(user, user)
         self._client.on_connect = lambda client, *_: client.subscribe(topic, qos=1)
         self._client.on_subscribe = lambda *_: self._subscribed.set()
         self._client.on_message = self._take
