@@ -109,8 +109,9 @@ class MqttSettings(Section, frozen=True):
     device_id: letters, digits, _ and -, different for each device; empty is made of the board's serial number.
     device_name: what Home Assistant calls the device; empty is made of device_id.
     topic: what all topics begin with.
-    username: empty is none. password_file: its first line is the password; others may not read it. Empty is the
-        credential mqtt-password of the service.
+    username: empty is none; {device_id} in it is the device's own.
+    password_file: its first line is the password; others may not read it. Empty is the credential mqtt-password of the
+        service.
     tls: encrypt, and check the broker's certificate. ca_file: the authority to trust, in PEM; empty trusts the
         system's. certificate_file, key_file: our own, for brokers that ask for one; others may not read the key.
     state_interval_s: the state is told this often, and when it changes, s; shares are of so long.

@@ -52,7 +52,8 @@ def _connect(context: Context) -> Finding:
         return warning(
             f"{folder / PASSWORD}: the service's own: cannot tell whether it is well", "sudo edge-emotion doctor"
         )
-    topics, broker = name_topics(settings), read_broker(settings, folder)
+    topics = name_topics(settings)
+    broker = read_broker(settings, topics.device_id, folder)
     with Session(broker, client_id=f"{topics.client_id}-doctor") as session:  # the service has the name itself
         session.connect()
     said = f"{broker.address} lets {broker.user or 'us'} in, as {topics.device_id}"

@@ -28,7 +28,11 @@ class Broker:
         return f"{self.host}:{self.port}"
 
 
-def read_broker(settings: MqttSettings, credentials: Path | None) -> Broker:
+OWN_ID = "{device_id}"
+"""Stands in a user name for the device's own, so that many devices can have the same settings."""
+
+
+def read_broker(settings: MqttSettings, device_id: str, credentials: Path | None) -> Broker:
     """Read the files that the settings name. credentials: where systemd puts what the unit loads; None is nowhere.
 
     Raises:
@@ -40,7 +44,8 @@ def read_broker(settings: MqttSettings, credentials: Path | None) -> Broker:
     password = read_secret(secret) if secret and settings.username else None
     port = settings.port or (TLS_PORT if settings.tls else PORT)
     tls = _tls_context(settings, credentials)
-    return Broker(settings.host, port, settings.username or None, password, tls)
+    user = settings.username.replace(OWN_ID, device_id)
+    return Broker(settings.host, port, user or None, password, tls)
 
 
 def _tls_context(settings: MqttSettings, credentials: Path | None) -> ssl.SSLContext | None:

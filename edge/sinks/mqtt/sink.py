@@ -48,7 +48,7 @@ class MqttSink:
             SinkError: a setting, or a file that it names, cannot be used.
         """
         topics = name_topics(settings)
-        broker = read_broker(settings, credentials_folder(environment))
+        broker = read_broker(settings, topics.device_id, credentials_folder(environment))
         expiry_s = max(LEAST_EXPIRY_S, round(EXPIRES_INTERVALS * settings.state_interval_s))
         name = settings.device_name or f"Camera {topics.device_id}"
         device = describe_device(topics, name=name, board=board_name(), labels=labels, expire_after_s=expiry_s)

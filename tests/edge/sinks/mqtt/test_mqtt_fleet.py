@@ -42,7 +42,11 @@ def test_each_device_may_say_all_that_it_has_to(fleet, home_assistant, new_setti
     """Readings, state, availability and discovery of two devices arrive, and it is told apart whose they are."""
     for name in ("a1", "a2"):
         settings = new_settings(
-            fleet, device_id=name, username=name, password_file=str(tmp_path / name), queue=str(tmp_path / f"{name}.db")
+            fleet,
+            device_id=name,
+            username="{device_id}",
+            password_file=str(tmp_path / name),
+            queue=str(tmp_path / f"{name}.db"),
         )
         open_sink(settings).write(seen(0, "happy"))
     wait_for(lambda: {line["device"] for line in home_assistant.readings()} == {"a1", "a2"})
