@@ -8,6 +8,7 @@ from pathlib import Path
 from edge.doctor.check import Check
 from edge.doctor.context import Context
 from edge.doctor.finding import Finding, failed, ok, warning
+from edge.doctor.old_logs import is_rotated
 from edge.errors import SinkError
 
 _LEAST_MB, _FEW_MB = 5, 100
@@ -44,7 +45,7 @@ def _space(context: Context) -> Finding:
     if free_mb < _FEW_MB:
         return warning(f"{folder}: expected {_FEW_MB} MB free, found {free_mb} MB", remedy)
     days = _days_left(log, free_mb * _MB)
-    if days is None:
+    if days is None or is_rotated(context.settings):
         return ok(f"{folder}: {free_mb} MB free")
     said = f"{folder}: {free_mb} MB free, full in {days:.0f} days at the log's rate so far"
     return warning(said, 'set log.mode to "changes", or move the log away now and then') if days < _SOON else ok(said)

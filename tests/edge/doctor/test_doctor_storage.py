@@ -121,10 +121,53 @@ def test_a_log_that_fills_the_disk_soon_is_named(find, config, tmp_path, hours, 
     began = datetime.now(UTC) - timedelta(hours=hours)
     path.write_text(json.dumps({"time": began.isoformat().replace("+00:00", "Z")}) + "\n")
     os.truncate(path, 80 << 20)
-    settings = config(f'[log]\npath = "{path}"\n')
+    settings = config(f'[log]\npath = "{path}"\nrotate = "never"\n')
     found = find("space", config=settings, root=MACHINE, statvfs=file_system(free_mb=500))
     assert found.status == status
     assert words in found.text
+
+
+def test_a_log_that_is_rotated_never_fills_the_disk(find, config, tmp_path):
+    """However fast it has grown: its old files go."""
+    path = tmp_path / "readings.jsonl"
+    path.write_text(json.dumps({"time": (datetime.now(UTC) - timedelta(hours=1)).isoformat()}) + "\n")
+    os.truncate(path, 80 << 20)
+    settings = config(f'[log]\npath = "{path}"\n')
+    found = find("space", config=settings, root=MACHINE, statvfs=file_system(free_mb=500))
+    assert (found.status, found.text.endswith("500 MB free")) == ("ok", True)
+
+
+def test_old_logs_are_counted(find, config, tmp_path):
+    """With what they take, and may take."""
+    (tmp_path / "readings.000001.jsonl.gz").write_bytes(bytes(2_500_000))
+    settings = config(f'[log]\npath = "{tmp_path}/readings.jsonl"\n')
+    assert find("old logs", config=settings, root=MACHINE).text == "1, 2.5 MB of at most 256 MB"
+
+
+@pytest.mark.parametrize(("on_error", "status"), [("retry", "warning"), ("stop", "failed")])
+def test_too_little_free_for_a_log_is_named(find, config, tmp_path, on_error, status):
+    """Its limit is larger than what is free: it would log nothing."""
+    settings = config(f'[log]\npath = "{tmp_path}/readings.jsonl"\non_error = "{on_error}"\nkeep_free_mb = 900\n')
+    found = find("old logs", config=settings, root=MACHINE, statvfs=file_system(free_mb=500))
+    assert (found.status, "expected 900 MB free, found 524 MB" in found.text) == (status, True)
+    assert "log.keep_free_mb" in found.remedy
+
+
+def test_a_retention_without_a_clock_is_named(find, config):
+    """How old a line is cannot be known."""
+    settings = config("[privacy]\nretention_days = 30\n")
+    not_set = {"run/systemd/timesync/synchronized": None, "run/systemd/timesync/x": ""}
+    assert find("old logs", config=settings, files=not_set).status == "warning"
+
+
+def test_a_retention_with_a_clock_is_well(find, config):
+    assert find("old logs", config=config("[privacy]\nretention_days = 30\n")).status == "ok"
+
+
+def test_a_log_of_a_file_is_not_rotated(find, config, tmp_path):
+    (tmp_path / "clip.mp4").touch()
+    settings = config(f'[source]\nuse = "{tmp_path}/clip.mp4"\n')
+    assert find("old logs", config=settings).text == "the log is not rotated: log.rotate"
 
 
 @pytest.mark.parametrize("first", ["", "no json\n", '{"event": 1}\n', '{"time": "yesterday"}\n', "[1]\n"])

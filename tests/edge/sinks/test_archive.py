@@ -1,7 +1,10 @@
 """What a log was rotated into is compressed, there once, and no more than there is room and time for."""
 
+import contextlib
+import errno
 import gzip
 import os
+import resource
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -96,6 +99,31 @@ def test_a_stop_ends_it_between_two_pieces(path):
     assert rotated_files(path)[0].path == plain
     Archive(path, ROOMY).tidy()
     assert names(path) == [f"{plain.name}.gz"]
+
+
+def test_a_full_disk_while_compressing_loses_nothing(path):
+    """The plain one stays, and is compressed when there is room."""
+    content = os.urandom(20_000)
+    rotate(path, content)
+    (plain,) = path.parent.iterdir()
+    with largest_file(5000), pytest.raises(OSError, match=os.strerror(errno.EFBIG)):
+        Archive(path, ROOMY).tidy()
+    assert rotated_files(path)[0].path == plain
+    assert plain.read_bytes() == content
+    Archive(path, ROOMY).tidy()
+    (packed,) = path.parent.iterdir()
+    assert gzip.decompress(packed.read_bytes()) == content
+
+
+@contextlib.contextmanager
+def largest_file(size):
+    """Limit how large a file may become, bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_the_oldest_go_when_all_together_are_too_much(path):
