@@ -75,7 +75,7 @@ class Site:
         try:
             still = self.film.next(watcher, after)
         except FullError:
-            return _say(503, f"{self.watchers} are watching already, and no more may.", _BUSY)
+            return _say(503, f"All {self.watchers} places to watch are taken. The video comes when one is free.", _BUSY)
         return Response(status=204) if still is None else _show(still)
 
     def events(self) -> Response:

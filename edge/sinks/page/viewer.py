@@ -1,5 +1,6 @@
 """The live page as a viewer: opens it, feeds it, closes it."""
 
+import logging
 import socket
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ from edge.status import Status
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
+
+log = logging.getLogger(__name__)
 
 LISTENERS_A_WATCHER = 2
 """A page that is one too many to watch still tells how the run is."""
@@ -66,6 +69,7 @@ class LivePage:
         listener = listen(settings.address, settings.port, section="page")
         self._server = Server(app, listener, threads=settings.watchers + listeners + SPARE_THREADS, name="page")
         self.address = f"http://{_reachable(settings.address)}:{self._server.port}"
+        log.info("the live page is at %s", self.address)
 
     @property
     def error(self) -> str:

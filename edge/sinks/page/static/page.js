@@ -28,7 +28,8 @@ async function watch() {
       refused = answer.ok ? "" : await answer.text();
       if (answer.status === 200) {
         const shot = JSON.parse(answer.headers.get("X-Shot"));
-        const image = answer.headers.get("Content-Type").startsWith("image/") ? await createImageBitmap(await answer.blob()) : null;
+        const content = await answer.blob();
+        const image = content.size ? await createImageBitmap(content) : null;
         if (mine !== round || !wanted) return;
         number = shot.number;
         drawShot(at("picture"), at("boxes"), shot, image);

@@ -1,6 +1,8 @@
 """Frames, readings and a status, as the page is given them."""
 
+import threading
 import time
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -15,9 +17,9 @@ def make_reading(emotion="happy", *, face=1, box=FACE, confidence=0.8, unclear=N
 
 
 def make_shown(*readings, index=0, picture=None, captured_at=None):
-    """A frame of 640x480; noise, where no picture is given, since it survives no blur."""
+    """A frame of 640x480; where no picture is given, it is grey, and each another one."""
     if picture is None:
-        picture = np.random.default_rng(index).integers(0, 256, (480, 640, 3), np.uint8)
+        picture = np.full((480, 640, 3), 7 * index % 256, np.uint8)
     at = time.monotonic() if captured_at is None else captured_at
     frame = Frame(picture[..., 1], index, at, at, "camera", picture)
     present = tuple(reading.track_id for reading in readings)
@@ -32,3 +34,23 @@ def make_status(**changes):
         "throttled": None, "core_v": None,
     }  # fmt: skip
     return Status(**known | changes)
+
+
+@contextmanager
+def camera(page, *readings, picture=None):
+    """Feeds the page with frames, as fast as a camera would."""
+    stop = threading.Event()
+
+    def feed():
+        index = 0
+        while not stop.wait(0.02):
+            page.write(make_shown(*readings, index=index, picture=picture))
+            index += 1
+
+    thread = threading.Thread(target=feed)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import cv2
 import numpy as np
 import pytest
-from page_parts import FACE, make_reading, make_shown, make_status
+from page_parts import FACE, camera, make_reading, make_shown, make_status
 
 TOKEN = "Zm9vYmFyYmF6cXV4Zm9vYmFy"  # noqa: S105  # opens nothing
 
@@ -30,26 +30,6 @@ def ask(page, path, **options):
     """Status, headers and body of an answer."""
     with asking(page, path, **options) as answer:
         return answer.status, answer.headers, answer.read()
-
-
-@contextmanager
-def camera(page, *readings, picture=None):
-    """Feeds the page with frames, as fast as a camera would."""
-    stop = threading.Event()
-
-    def feed():
-        index = 0
-        while not stop.wait(0.02):
-            page.write(make_shown(*readings, index=index, picture=picture))
-            index += 1
-
-    thread = threading.Thread(target=feed)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 def listen(page):
@@ -107,7 +87,7 @@ def test_one_watcher_too_many_is_told_so(open_page):
             assert ask(page, f"/frame?watcher={name}")[0] == 200
         status, headers, words = ask(page, "/frame?watcher=cid")
     assert (status, headers["Retry-After"]) == (503, "5")
-    assert words == b"2 are watching already, and no more may.\n"
+    assert words == b"All 2 places to watch are taken. The video comes when one is free.\n"
     assert page.note == f"{page.address}, 2 watching"
 
 
