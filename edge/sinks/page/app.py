@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from flask import Flask, Response, render_template, request
-from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from edge.labels import UNCERTAIN
 from edge.sinks.colors import COLORS, hex_color, ink
@@ -99,19 +98,8 @@ class Site:
         return _say(200 if status.is_well else 503, status.state)
 
 
-def create_app(
-    site: Site,
-    *,
-    token: str = "",
-    hosts: tuple[str, ...] = (),
-    mounts: Mapping[str, "WSGIApplication"] | None = None,
-) -> "WSGIApplication":
-    """Return the application.
-
-    token, hosts: see `Gate`.
-    mounts: other applications by their path, `{"/metrics": make_wsgi_app(registry)}`; the gate guards them, too, so
-        that who asks brings the token, as `Authorization: Bearer TOKEN` for one.
-    """
+def create_app(site: Site, *, token: str = "", hosts: tuple[str, ...] = ()) -> "WSGIApplication":
+    """Return the application. token, hosts: see `Gate`."""
     app = Flask(__name__)
     answers: dict[str, Callable[[], Response]] = {
         "/": site.page,
@@ -128,7 +116,7 @@ def create_app(
         with app.app_context():
             return render_template("token.html", wrong=wrong)
 
-    return Gate(DispatcherMiddleware(app, dict(mounts or {})), token=token, hosts=hosts, make_form=make_form)
+    return Gate(app, token=token, hosts=hosts, make_form=make_form)
 
 
 def _show(still: Still) -> Response:

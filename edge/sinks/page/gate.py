@@ -39,7 +39,7 @@ TOKEN_FORM = "/token"  # noqa: S105  # a path
 
 
 class Gate:
-    """Guards an application, whatever is mounted in it.
+    """Guards an application.
 
     token: whoever knows it is let in; empty lets everybody in who can reach the port.
     hosts: names by which the page may be called, beside this machine's own.

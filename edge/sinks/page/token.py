@@ -54,8 +54,12 @@ def read_token(path: Path) -> str:
     draw = _DRAW.format(path)
     try:
         mode, token = path.stat().st_mode, path.read_text(encoding="utf-8", errors="replace").strip()
+    except FileNotFoundError as error:
+        raise SinkError(f"{path}: expected the page's token, found no such file: {draw}") from error
     except OSError as error:
-        raise SinkError(f"{path}: expected the page's token, found: {error.strerror}: {draw}") from error
+        raise SinkError(
+            f"{path}: expected the page's token, found: {error.strerror}: let this user read it, or name another file"
+        ) from error
     if mode & OTHERS:
         raise SinkError(f"{path}: expected a token that is secret, found a file that all may read: chmod o= {path}")
     if len(token) < SHORTEST or not token.isascii() or not token.isprintable() or " " in token:

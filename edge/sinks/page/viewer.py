@@ -2,8 +2,7 @@
 
 import logging
 import socket
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from edge.errors import SinkError
 from edge.records import Shown
@@ -14,9 +13,6 @@ from edge.sinks.page.picture import Shows, image_maker
 from edge.sinks.page.timeline import Timeline
 from edge.sinks.page.token import find_token
 from edge.status import Status
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +33,7 @@ class LivePage:
     there are as many threads as there may be of both, and some for all else.
 
     settings: of the page. shows: what of a picture. status: how the run is; any thread may ask.
-    labels: the model's. mounts: see `create_app`.
+    labels: the model's.
 
     Raises:
         SinkError: Flask or waitress is missing, the token cannot be had, or the port.
@@ -50,7 +46,6 @@ class LivePage:
         shows: Shows,
         status: Callable[[], Status],
         labels: tuple[str, ...],
-        mounts: Mapping[str, "WSGIApplication"] | None = None,
     ) -> None:
         try:
             from edge.sinks.page.app import Site, create_app  # noqa: PLC0415  # Flask may be missing, which is told here
@@ -65,7 +60,7 @@ class LivePage:
         self._film = Film(image, fps=settings.fps, watchers=settings.watchers)
         self._news = News(status, lambda: self._film.watchers, Timeline(), listeners=listeners)
         site = Site(self._film, self._news, status, labels, settings.watchers, shows)
-        app = create_app(site, token=token, hosts=settings.hosts, mounts=mounts)
+        app = create_app(site, token=token, hosts=settings.hosts)
         listener = listen(settings.address, settings.port, section="page")
         self._server = Server(app, listener, threads=settings.watchers + listeners + SPARE_THREADS, name="page")
         self.address = f"http://{_reachable(settings.address)}:{self._server.port}"

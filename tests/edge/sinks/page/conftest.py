@@ -14,10 +14,10 @@ def open_page():
         pytest.importorskip(package, reason=f"the live page needs {package}: pip install 'edge-emotion[web]'")
     pages = []
 
-    def open_one(*, shows="full", status=make_status, mounts=None, **settings):
+    def open_one(*, shows="full", status=make_status, **settings):
         settings = PageSettings(enabled=True, **{"port": 0} | settings)
         labels = ("angry", "happy", "sad", "neutral")
-        pages.append(viewer.LivePage(settings, shows=shows, status=status, labels=labels, mounts=mounts))
+        pages.append(viewer.LivePage(settings, shows=shows, status=status, labels=labels))
         return pages[-1]
 
     yield open_one

@@ -181,19 +181,15 @@ def test_the_status_is_the_services_own(open_page):
     assert json.loads(content)["fps"] == 30.0
 
 
-def test_another_application_is_mounted_behind_the_same_gate(open_page, tmp_path):
-    """With the token, and with the headers of safety."""
-
-    def figures(environ, start_response):
-        start_response("200 OK", [("Content-Type", "text/plain")])
-        return [environ["PATH_INFO"].encode() or b"figures"]
-
+def test_a_program_brings_the_token_in_a_header(open_page, tmp_path):
+    """A probe for one word brings none."""
     (tmp_path / "token").write_text(TOKEN)
     (tmp_path / "token").chmod(0o600)
-    page = open_page(mounts={"/metrics": figures}, token_file=str(tmp_path / "token"))
-    assert ask(page, "/metrics")[0] == 401
-    status, headers, body = ask(page, "/metrics", Authorization=f"Bearer {TOKEN}")
-    assert (status, body, headers["X-Content-Type-Options"]) == (200, b"figures", "nosniff")
+    page = open_page(token_file=str(tmp_path / "token"))
+    assert [ask(page, path)[0] for path in ("/", "/status", "/events", "/frame?watcher=ann", "/healthz")] == [
+        401
+    ] * 4 + [200]
+    assert ask(page, "/status", Authorization=f"Bearer {TOKEN}")[0] == 200
 
 
 def test_the_end_comes_within_a_second_whoever_watches(open_page):

@@ -64,5 +64,11 @@ def test_what_is_no_token_is_refused(token_file, content):
 
 
 def test_a_missing_token_is_told_with_the_command_that_draws_one(tmp_path):
-    with pytest.raises(SinkError, match=r"found: No such file or directory: \(umask 077; python3 "):
+    with pytest.raises(SinkError, match=r"found no such file: \(umask 077; python3 "):
         read_token(tmp_path / "web-token")
+
+
+def test_a_token_that_cannot_be_read_is_not_drawn_anew(tmp_path):
+    """A folder in its place, for one: to write over what is there is no remedy."""
+    with pytest.raises(SinkError, match="found: Is a directory: let this user read it, or name another file"):
+        read_token(tmp_path)
