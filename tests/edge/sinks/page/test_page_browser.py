@@ -1,17 +1,22 @@
 """The page in a real Chromium."""
 
-import json
 import re
 import shutil
-import signal
-import subprocess
-import sys
+import threading
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import pytest
 from page_parts import camera, make_reading, make_status
+
+from edge.extras import Surroundings, open_extras
+from edge.meters import Meters
+from edge.pipeline import Pipeline
+from edge.run import build_steps
+from edge.scenes.catalogue import make_scene
+from edge.settings import Settings, SourceSettings
+from edge.sink_settings import PageSettings
+from edge.sources.scene import SceneSource
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright: make test installs it")
 expect = sync_api.expect
@@ -19,7 +24,6 @@ expect = sync_api.expect
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: make setup-system installs it")
 
-REPOSITORY = Path(__file__).parents[4]
 PATIENCE_MS = 30_000
 """On a busy machine a browser takes its time."""
 
@@ -80,39 +84,54 @@ def open_tab(chromium):
         context.close()
 
 
+class Names:
+    """A sink that keeps what faces were called. arrived: once for each frame."""
+
+    name = "names"
+
+    def __init__(self):
+        self.said = set()
+        self.arrived = threading.Semaphore(0)
+
+    def write(self, observation):
+        self.said.update(reading.emotion for reading in observation.readings)
+        self.arrived.release()
+
+    def close(self):
+        """Nothing to finish."""
+
+
 @contextmanager
-def running(folder):
-    """The real command on a drawn scene, slow enough for a busy machine; gives the page's address and the log."""
-    log, config = folder / "readings.jsonl", folder / "edge.toml"
-    config.write_text(f"[source]\nfps = 5.0\n[page]\nenabled = true\nport = 0\n[log]\npath = '{log}'\nmode = 'all'\n")
-    command = [sys.executable, "-m", "edge", "run", "--source", "scene:one", "--config", config]
-    process = subprocess.Popen(  # noqa: S603  # our own words
-        command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+def pipeline_with_page():
+    """The whole pipeline, with a drawn scene as its camera; gives the page's address and what faces were called."""
+    settings = Settings(source=SourceSettings(fps=10.0), page=PageSettings(enabled=True, port=0))
+    meters, steps, names = Meters(), build_steps(settings)(stills=False), Names()
+    extras = open_extras(settings, Surroundings(make_status, meters, steps.namer.model))
+    source = SceneSource(make_scene("slow", fps=10.0, duration_s=300.0), live=True, color=True)
+    pipeline = Pipeline(source, steps, [names], meters, settings, viewers=extras.viewers)
+    thread = threading.Thread(target=pipeline.run)
+    thread.start()
     try:
-        address = next(found[0] for line in process.stdout if (found := re.search(r"http://\S+", line)))
-        yield address, log
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
-        assert process.returncode == 0
+        (page,) = extras.viewers
+        while not page.note:
+            assert names.arrived.acquire(timeout=30), page.error
+        yield page.note, names.said
     finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+        pipeline.ask_stop()
+        thread.join(30)
+        assert not thread.is_alive()
 
 
-def test_the_command_shows_moving_video_and_the_right_name(open_tab, tmp_path):
-    """What the page calls the face is what the log says of it, and the run ends in good order while it is watched."""
-    with running(tmp_path) as (address, log):
+def test_it_shows_moving_video_and_the_right_name(open_tab):
+    """What the page calls the face is what other sinks call it, and the run ends in good order while it is watched."""
+    with pipeline_with_page() as (address, said):
         tab = open_tab(address)
         tab.has("#faces", "Face 1")
         assert len(set(tab.pictures(4))) == 4
         tab.has("#boxes", r"\w+ \d+%")
-        named = tab.page.locator("#boxes text").first.text_content().split()[0]
+        assert tab.page.locator("#boxes text").first.text_content().split()[0] in said
         tab.has("#state", "running")
         tab.has("#counters", r"\d\.\d frames/s")
-    lines = [json.loads(line) for line in log.read_text().splitlines()]
-    assert named in {line["emotion"] for line in lines if "emotion" in line}
 
 
 def test_it_asks_nobody_else_for_anything(open_page, open_tab):
