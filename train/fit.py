@@ -165,7 +165,7 @@ def _net(settings: RunSettings, phase: Phase, *, precision: str, weights: str = 
         keras.config.set_dtype_policy(before)
     if phase.frozen:
         freeze_base(net)
-    elif settings.weights:
+    elif settings.weights and not settings.inherits:
         thaw_base(net)
     return net
 

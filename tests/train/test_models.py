@@ -15,8 +15,11 @@ from edge.errors import ConfigError
 from edge.labels import EMOTIONS
 from edge.vision.crop import to_unit
 from train import models
+from train.checkpoint import load_checkpoint
+from train.fit import fit
 from train.models import build_model, model_names
 from train.multiply_adds import multiply_adds
+from train.state import BEST
 
 PRETRAINED = ("resnet50v2", "vgg16")
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -223,3 +226,15 @@ def test_a_models_own_word_on_bad_settings_is_passed_on(own_file):
     own_file("from edge.errors import ConfigError\ndef build(classes): raise ConfigError('expected a, found b: do c')")
     with pytest.raises(ConfigError, match=r"^expected a, found b: do c$"):
         build_model("own", classes=7)
+
+
+def test_a_run_begins_with_what_another_has_learnt(face_data, tmp_path, new_state):
+    """Nothing of it is frozen; at a rate of next to nothing it stays as it was."""
+    first = build_model("mini_xception", classes=7)
+    first.save(tmp_path / "first.keras")
+    weights = str(tmp_path / "first.keras")
+    state = new_state(model="mini_xception", epochs=1, weights=weights, learning_rate=1e-9)
+    fit(face_data, tmp_path / "second", state)
+    second = load_checkpoint(tmp_path / "second" / BEST)
+    for found, expected in zip(second.trainable_variables, first.trainable_variables, strict=True):
+        np.testing.assert_allclose(found.numpy(), expected.numpy(), atol=1e-6)
