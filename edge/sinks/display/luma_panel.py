@@ -76,9 +76,14 @@ class LumaPanel:
             raise self._translated(error) from error
 
     def close(self) -> None:
-        """Clear it, and give the bus back."""
+        """Switch it off and clear it, and give the bus back.
+
+        luma's own `cleanup` does not, up to the versions that Debian 12 has, and lets go of the backlight's pin.
+        """
         try:
-            self._device.cleanup()
+            getattr(self._device, "backlight", bool)(False)
+            self._device.hide()
+            self._device.clear()
         except (OSError, luma.core.error.Error) as error:
             raise self._translated(error) from error
         finally:
@@ -130,7 +135,8 @@ def _open_device(settings: DisplaySettings, serial: "i2c | spi") -> LumaDevice:
         return getattr(oled, settings.device)(serial, **options)
     from luma.lcd import device as lcd  # noqa: PLC0415  # as above
 
-    light = {"gpio_LIGHT": settings.light_pin} if settings.light_pin >= 0 else {"gpio": noop()}
+    light: dict[str, object] = {"gpio_LIGHT": settings.light_pin} if settings.light_pin >= 0 else {"gpio": noop()}
+    light["active_low"] = False  # the older ones take it the other way round
     if settings.device != "st7789":
         options |= {"bgr": settings.bgr, "h_offset": settings.offset_x, "v_offset": settings.offset_y}
     if settings.device == "st7735":

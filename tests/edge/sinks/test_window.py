@@ -11,7 +11,7 @@ from edge.errors import SinkError
 from edge.records import Box, Frame, Observation, Reading, Shown
 from edge.sinks.colors import COLORS
 from edge.sinks.window import screen as screen_module
-from edge.sinks.window.screen import open_screen
+from edge.sinks.window.screen import has_opencv_windows, open_screen
 from edge.sinks.window.viewer import Window
 
 pygame = pytest.importorskip("pygame", reason="pygame is not installed: pip install 'edge-emotion[view]'")
@@ -155,14 +155,40 @@ def test_without_pygame_and_without_windows_in_opencv_one_line_says_so(monkeypat
         open_screen("clip")
 
 
-def test_opencv_is_taken_where_pygame_is_missing(monkeypatch):
-    """Qt would abort the process without a screen: that is told, instead."""
+@pytest.mark.parametrize(
+    ("trial", "found"), [("raise SystemExit('no display')", "no display"), ("import os; os.abort()", "none")]
+)
+def test_opencv_is_taken_where_pygame_is_missing(monkeypatch, trial, found):
+    """Its toolkit aborts the process where there is no screen: that happens to another, and is told."""
     monkeypatch.setitem(sys.modules, "pygame", None)
     monkeypatch.setattr(screen_module, "has_opencv_windows", lambda: True)
-    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
-        monkeypatch.delenv(name, raising=False)
-    with pytest.raises(SinkError, match="neither DISPLAY nor WAYLAND_DISPLAY is set"):
+    monkeypatch.setattr(screen_module, "_TRY", trial)
+    with pytest.raises(SinkError, match=f"expected a screen, found: {found}: start it"):
         open_screen("clip")
+
+
+def test_an_opencv_with_windows_shows_pictures(monkeypatch):
+    """What it is asked for, where a screen is there: the picture, the key, the window's own button."""
+    monkeypatch.setattr(screen_module, "_TRY", "")
+    calls, keys, visible = [], iter([ord("x"), ord("q"), -1]), iter([1.0, 0.0])
+    monkeypatch.setattr("cv2.imshow", lambda title, picture: calls.append((title, picture.shape)))
+    monkeypatch.setattr("cv2.waitKey", lambda _ms: next(keys))
+    monkeypatch.setattr("cv2.getWindowProperty", lambda *_: next(visible))
+    monkeypatch.setattr("cv2.destroyAllWindows", lambda: calls.append("closed"))
+    screen = screen_module.OpencvScreen("clip")
+    assert not screen.wants_end(), "there is no window yet"
+    screen.show(np.zeros((4, 6, 3), np.uint8))
+    assert [screen.wants_end() for _ in range(3)] == [False, True, True]
+    screen.close()
+    assert calls == [("clip", (4, 6, 3)), "closed"]
+
+
+def test_headless_opencv_has_no_windows(monkeypatch):
+    """The one that is installed here, and one with a toolkit."""
+    monkeypatch.setattr("cv2.getBuildInformation", lambda: "  GUI:                           NONE\n")
+    assert not has_opencv_windows()
+    monkeypatch.setattr("cv2.getBuildInformation", lambda: "  GUI:                           QT5\n    QT: YES")
+    assert has_opencv_windows()
 
 
 def test_pygame_is_silent():
