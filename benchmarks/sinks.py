@@ -4,10 +4,12 @@ import socket
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 
@@ -28,6 +30,9 @@ WARM_S, TAKE_S = 1.0, 4.0
 
 ROUNDS = 7
 
+STEPS = ("MainThread", "capture", "follow", "scan", "name", "close")
+"""The threads that a run without a sink has."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cast:
@@ -41,8 +46,19 @@ class Cast:
     audience: Callable[[dict[str, Guard[object]]], AbstractContextManager[object]] = lambda _guards: nullcontext()
 
 
+@dataclass(frozen=True, slots=True)
+class Take:
+    """CPU ms for each frame that was due. cpu_ms: of all threads. own_ms: of those alone that are no step's."""
+
+    cpu_ms: float
+    own_ms: float
+
+
 class TimedSource(FilmSource):
-    """A camera that notes the process's CPU time while its frames are processed. cpu_s: of so many `frames`."""
+    """A camera that notes the process's CPU time while its frames are processed.
+
+    cpu_s: of so many `frames`. sinks_s: of threads that are no step's alone.
+    """
 
     def __init__(self, film: Film, *, on_warm: Callable[[], None]) -> None:
         fps = film.scene.fps
@@ -50,8 +66,8 @@ class TimedSource(FilmSource):
         super().__init__(film, live=True, loops=-(-last // len(film.frames)))
         self._end = last
         self._on_warm = on_warm
-        self._begun_s = 0.0
-        self.cpu_s = 0.0
+        self._begun_s = self._sinks_begun_s = 0.0
+        self.cpu_s = self.sinks_s = 0.0
         self.frames = last - self._first
 
     def read(self) -> Frame | None:
@@ -59,10 +75,20 @@ class TimedSource(FilmSource):
         frame = super().read()
         if frame is None:
             self.cpu_s = time.process_time() - self._begun_s
+            self.sinks_s = _sinks_cpu_s() - self._sinks_begun_s
         elif frame.index >= self._first and not self._begun_s:
             self._on_warm()
-            self._begun_s = time.process_time()
+            self._begun_s, self._sinks_begun_s = time.process_time(), _sinks_cpu_s()
         return frame
+
+
+def _sinks_cpu_s() -> float:
+    """CPU time of all threads but the steps', s. Source: Linux, schedstat: ns on the processor comes first."""
+    spent_ns = 0
+    for thread in threading.enumerate():
+        if thread.name not in STEPS:
+            spent_ns += int(Path(f"/proc/self/task/{thread.native_id}/schedstat").read_text().split()[0])
+    return spent_ns / 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +103,8 @@ class NoLog:
     flushes: int = 0
 
 
-def measure_cast(film: Film, cast: Cast) -> float:
-    """Run the pipeline with this cast; return CPU ms of all threads for each frame that was due."""
+def measure_cast(film: Film, cast: Cast) -> Take:
+    """Run the pipeline with this cast."""
     cv2.setNumThreads(1)
     meters = Meters()
     with ExitStack() as audience:
@@ -100,17 +126,18 @@ def measure_cast(film: Film, cast: Cast) -> float:
         ).run()
         faults = {sink.name: sink.error for sink in health.sinks if sink.error}
         assert not faults, faults
-    return source.cpu_s / source.frames * 1e3
+    return Take(source.cpu_s / source.frames * 1e3, source.sinks_s / source.frames * 1e3)
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a cast costs. cpu_ms: for each frame, median of all rounds. ratio: to nothing, median of the rounds' own.
+    """What a cast costs: medians of all rounds. cpu_ms, own_ms: see `Take`. ratio: to nothing, of each round by itself.
 
     low, high: quartiles of the ratio.
     """
 
     cpu_ms: float
+    own_ms: float
     ratio: float
     low: float
     high: float
@@ -121,19 +148,23 @@ def compare(film: Film, casts: dict[str, Cast], *, rounds: int = ROUNDS) -> dict
 
     So a machine that slows down for a while does so for all of them.
     """
-    takes: dict[str, list[float]] = {name: [] for name in casts}
-    measure_cast(film, next(iter(casts.values())))  # whatever is done only once in a process
-    for _ in range(rounds):
+    takes: dict[str, list[Take]] = {name: [] for name in casts}
+    for number in range(rounds + 1):
         for name, cast in casts.items():
-            takes[name].append(measure_cast(film, cast))
+            take = measure_cast(film, cast)
+            if number:  # in the first round packages are imported, and whatever else is done once in a process
+                takes[name].append(take)
     nothing = next(iter(takes.values()))
     return {name: _cost(values, nothing) for name, values in takes.items()}
 
 
-def _cost(values: list[float], nothing: list[float]) -> Cost:
-    ratios = [value / base for value, base in zip(values, nothing, strict=True)]
-    low, middle, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
-    return Cost(statistics.median(values), middle, low, high)
+def _cost(takes: list[Take], nothing: list[Take]) -> Cost:
+    ratios = [take.cpu_ms / base.cpu_ms for take, base in zip(takes, nothing, strict=True)]
+    low, middle, high = statistics.quantiles(ratios, n=4)
+    cpu_ms, own_ms = (
+        statistics.median(values) for values in zip(*((take.cpu_ms, take.own_ms) for take in takes), strict=False)
+    )
+    return Cost(cpu_ms, own_ms, middle, low, high)
 
 
 def free_port() -> int:

@@ -81,11 +81,18 @@ def costs(casts) -> dict[str, Cost]:
 def test_cost_of_each_sink(costs):
     """Kept as a table and as numbers; what sends and keeps readings costs less than a twentieth more than nothing."""
     rows = [
-        (name, f"{cost.cpu_ms:.2f}", f"{cost.ratio:.3f}", f"{cost.low:.3f} to {cost.high:.3f}")
+        (
+            name,
+            f"{cost.cpu_ms:.2f}",
+            f"{cost.ratio:.2f} ({cost.low:.2f} to {cost.high:.2f})",
+            f"{cost.own_ms * 1e3:.0f}",
+        )
         for name, cost in costs.items()
     ]
-    shown = table(("sinks", "CPU ms a frame", "against none", "quartiles"), rows)
+    shown = table(("sinks", "CPU ms a frame", "against none", "own threads, µs a frame"), rows)
     folder = folder_for(describe_machine())
     Path(folder / "sinks.md").write_text(shown + "\n")
     (folder / "sinks.json").write_bytes(msgspec.json.format(msgspec.json.encode(costs), indent=1) + b"\n")
-    assert costs["log, MQTT and metrics"].ratio < MOST_OF_READINGS, shown
+    all_of_them, none = costs["log, MQTT and metrics"], costs["none"]
+    assert 1 + all_of_them.own_ms / none.cpu_ms < MOST_OF_READINGS, shown
+    assert all_of_them.low < MOST_OF_READINGS, shown  # the median of a busy machine says little

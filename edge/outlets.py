@@ -52,6 +52,7 @@ class Outlets:
         self._meters = meters
         self._minutes = Minutes() if counts_only else None
         self._newest: Frame | None = None  # of the minute
+        self._names: tuple[object, ...] = ()  # who is there, and what was said of each, in the newest frame
         meters.outlets = {sink.name: outlet for sink, outlet in self._sinks}
 
     @property
@@ -83,10 +84,12 @@ class Outlets:
 
     def _tell(self, frame: Frame, observation: Observation) -> None:
         self._meters.count(observation)
+        names = observation.present, tuple((reading.track_id, reading.emotion) for reading in observation.readings)
+        is_news, self._names = names != self._names, names
         for _, outlet in self._sinks:
-            outlet.put(observation)
+            outlet.put(observation, rouse=is_news)
         for _, window in self._viewers:
-            window.put(Shown(frame, observation))
+            window.put(Shown(frame, observation), rouse=is_news)
 
     def close(self) -> None:
         """Let nothing more in; what is there is still delivered."""

@@ -47,7 +47,10 @@ class Consumer(Protocol[T_contra]):
 
 @runtime_checkable
 class Patient(Protocol):
-    """A taker that need not be woken for each item. patience_s: how long one may wait for others to join it, s."""
+    """A taker that need not be woken for each item, but for those that bring something new.
+
+    patience_s: how long the others may wait for more to join them, s.
+    """
 
     @property
     def patience_s(self) -> float:

@@ -32,7 +32,7 @@ class JsonLinesLog:
     """
 
     name = "log"
-    patience_s = 0.5  # lines are gathered before they are written, anyway
+    patience_s = 1.0  # lines are gathered before they are written, anyway
 
     def __init__(
         self,

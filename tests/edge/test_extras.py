@@ -10,7 +10,7 @@ from edge.extras import Surroundings, open_extras
 from edge.manifest import read_manifest
 from edge.meters import Meters
 from edge.outlets import Outlets
-from edge.records import Frame, Observation
+from edge.records import Box, Frame, Observation, Reading
 from edge.runtime.crew import Crew
 from edge.runtime.guard import Guard
 from edge.runtime.handover import Policy
@@ -100,6 +100,27 @@ def test_a_patient_sink_gathers_what_a_camera_gives():
     with pytest.raises(AssertionError):
         put_two(sink, Policy.NEWEST_WINS)
     assert len(sink.items) == 3
+
+
+def test_a_patient_sink_has_at_once_what_is_new():
+    """A face that appears, is called something else, or leaves, is not kept waiting."""
+    sink = Patient()
+    outlets, crew = Outlets([sink], [], Policy.NEWEST_WINS, Meters()), Crew()
+    frame = Frame(np.zeros((4, 6), np.uint8), 0, 0.0, 0.0, "camera")
+    arrived = []
+
+    def work():
+        for emotion in ("happy", "happy", "sad", None):
+            said = [] if emotion is None else [Reading(1, Box(0, 0, 2, 2), emotion, 0.8, {}, 0, 0.0, 0.0)]
+            outlets.put(frame, Observation(0, "camera", 0.0, 0.0, tuple(said), (1,) if said else ()))
+            if len(arrived) != 1:  # the second says nothing new: it comes with the third
+                wait_for(lambda: len(sink.items) == len(arrived) + 1)
+            arrived.append(len(sink.items))
+
+    crew.add("name", work, ends=[outlets])
+    outlets.enlist(crew)
+    crew.run(stop=lambda: None, check=lambda: None, check_every_s=0.5)
+    assert arrived == [1, 1, 3, 4]
 
 
 def test_no_file_waits_for_a_patient_sink():

@@ -22,7 +22,7 @@ LISTENERS_A_WATCHER = 2
 SPARE_THREADS = 4
 """For everything that is answered at once."""
 
-UNWATCHED_S = 0.25
+UNWATCHED_S = 0.5
 """While nobody watches the time line is all that frames are for, s."""
 
 

@@ -175,3 +175,17 @@ def test_a_pause_ends_when_it_is_closed_and_not_before():
     thread.join(5)
     assert not thread.is_alive()
     assert (handover.get(), handover.waiting) == (1, 0)
+
+
+def test_a_pause_ends_for_what_should_not_wait():
+    """Even for what came before it began; once it is taken, the next pause lasts."""
+    handover = HandOver(Policy.NEWEST_WINS, capacity=2)
+    handover.put(1, rouse=True)
+    handover.pause(1000)
+    assert handover.get() == 1
+    thread, _ = in_thread(lambda: handover.pause(1000))
+    thread.join(0.05)
+    assert thread.is_alive()
+    handover.put(2, rouse=True)
+    thread.join(5)
+    assert not thread.is_alive()
