@@ -74,7 +74,7 @@ class Keeper:
         try:
             self._archive.tidy(lambda: self._stopped)
         except OSError as error:
-            reason = f"{error.strerror or error}: {error.filename}" if error.filename else str(error)
+            reason = ": ".join(str(part) for part in (error.strerror or error, error.filename) if part)
             if reason != self.error:
                 log.warning("the log's old files cannot be kept in order: %s; trying again", reason)
             self.error = reason

@@ -27,8 +27,8 @@ def mend(path: Path) -> None:
         if not size or _read(file.fileno(), size - 1, size) == b"\n":
             return
         whole = _end_of_last_line(file.fileno(), size)
-        torn = _read(file.fileno(), whole, min(size, whole + _CHUNK)).lstrip(b"\0")
-        if torn and not (torn.startswith(LINE_START) or LINE_START.startswith(torn.rstrip(b"\0"))):
+        torn = _read(file.fileno(), whole, min(size, whole + _CHUNK)).rstrip(b"\0")
+        if not (torn.startswith(LINE_START) or LINE_START.startswith(torn)):
             file.seek(size)
             file.write(b"\n")
             return

@@ -8,6 +8,7 @@ import signal
 import sys
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 
@@ -16,9 +17,10 @@ from edge.errors import CameraError, ModelError
 from edge.records import Box, Observation, Reading
 from edge.run import build_steps, open_log, run
 from edge.scenes.catalogue import make_scene
-from edge.settings import DetectSettings, LogSettings, ModelSettings, Settings
+from edge.settings import DetectSettings, LogSettings, ModelSettings, PrivacySettings, Settings, SourceSettings
 from edge.sinks.console import PlainLines
 from edge.sinks.jsonl import JsonLinesLog
+from edge.sinks.rotated import rotated_files
 from edge.sources.scene import SceneSource
 
 
@@ -243,3 +245,41 @@ def test_a_picture_is_searched_as_a_whole_and_a_stream_shrunk(settings, monkeypa
     steps = build_steps(settings)(stills=stills)
     steps.scanner.detect(np.zeros((480, 640), np.uint8))
     assert shapes == [searched]
+
+
+@pytest.mark.parametrize(
+    ("rotate", "live", "rotated"),
+    [("auto", True, True), ("auto", False, False), ("always", False, True), ("never", True, False)],
+)
+def test_a_cameras_log_is_rotated_and_a_files_is_not_unless_it_is_told(tmp_path, rotate, live, rotated):
+    """A camera's has no end; a film's is one result, which belongs into one file."""
+    settings = LogSettings(path=str(tmp_path / "log.jsonl"), mode="all", rotate=rotate, rotate_mb=0.001, flush_s=0.0)
+    log = open_log(settings, SceneSource(make_scene("one"), live=live))
+    for frame in range(20):
+        log.write(observation(frame, "happy"))
+    log.close()
+    assert bool(rotated_files(tmp_path / "log.jsonl")) is rotated
+
+
+def test_lines_are_gathered_for_as_long_as_the_settings_say(tmp_path):
+    """An hour: until the end nothing is written."""
+    path = tmp_path / "log.jsonl"
+    log = open_log(LogSettings(path=str(path), flush_s=3600.0), SceneSource(make_scene("one"), live=True))
+    log.write(observation(0, "happy"))
+    assert (path.read_bytes(), log.flushes) == (b"", 0)
+    log.close()
+    assert (len(path.read_bytes()), log.flushes) == (log.bytes_written, 1)
+
+
+def test_the_retention_is_the_settings(settings, monkeypatch):
+    """It stands in [privacy], and reaches the log."""
+    asked = []
+    monkeypatch.setattr(run_module, "new_keeping", lambda _, *, retention_days: asked.append(retention_days))
+    log = msgspec.structs.replace(settings.log, rotate="always")
+    source = SourceSettings(use="scene:one")
+    privacy = PrivacySettings(retention_days=30.0)
+    monkeypatch.setattr(
+        run_module, "open_source", lambda *_, **__: SceneSource(make_scene("one", duration_s=0.1), live=False)
+    )
+    run(msgspec.structs.replace(settings, source=source, log=log, privacy=privacy), json_output=False)
+    assert asked == [30.0]
