@@ -230,10 +230,10 @@ def test_a_models_own_word_on_bad_settings_is_passed_on(own_file):
 
 def test_a_run_begins_with_what_another_has_learnt(face_data, tmp_path, new_state):
     """Nothing of it is frozen; at a rate of next to nothing it stays as it was."""
-    first = build_model("mini_xception", classes=7)
+    first = build_model("edge_small", classes=7)
     first.save(tmp_path / "first.keras")
     weights = str(tmp_path / "first.keras")
-    state = new_state(model="mini_xception", epochs=1, weights=weights, learning_rate=1e-9)
+    state = new_state(model="edge_small", epochs=1, weights=weights, learning_rate=1e-9)
     fit(face_data, tmp_path / "second", state)
     second = load_checkpoint(tmp_path / "second" / BEST)
     for found, expected in zip(second.trainable_variables, first.trainable_variables, strict=True):
