@@ -57,6 +57,7 @@ class LinesFile:
         self._file: IO[bytes] | None = None
         self._interval_s = flush_s
         self._flushed_at = time.monotonic()
+        self._closed = False
         self._lock = threading.Lock()  # protects all of the above: lines come from one thread, `tend` from another
         try:
             self._file = self._open()
@@ -97,7 +98,8 @@ class LinesFile:
             SinkError: it cannot be written, and is not tried again.
         """
         with self._lock:
-            self._flush_if_due()
+            if not self._closed:
+                self._flush_if_due()
 
     def close(self) -> None:
         """Write what is left, and close the file.
@@ -106,6 +108,7 @@ class LinesFile:
             SinkError: it cannot be written. With `retry` the log says so instead.
         """
         with self._lock:
+            self._closed = True
             try:
                 self._flush()
             finally:

@@ -60,6 +60,11 @@ def die_before(step):
         if event in WATCHED and "readings" in str(arguments[0]) and next(counted) == step:
             os.kill(os.getpid(), signal.SIGKILL)
 
+    def write(packer, data):
+        look("open", ["half of readings"])
+        return real(packer, data)
+
+    real, gzip.GzipFile.write = gzip.GzipFile.write, write
     sys.addaudithook(look)
 
 

@@ -72,9 +72,10 @@ def test_what_is_plain_is_compressed(path):
 
 
 def test_what_was_cut_off_while_compressing_is_begun_anew(path):
-    """The piece is thrown away; the plain one was still there."""
+    """The piece is thrown away, even of a file that is gone since; the plain one was still there."""
+    (path.parent / "readings.000001.jsonl.gz.part").write_bytes(b"half")
     rotate(path, line(days_ago(0)))
-    (plain,) = path.parent.iterdir()
+    plain = rotated_files(path)[0].path
     plain.with_name(plain.name + ".gz.part").write_bytes(b"half")
     Archive(path, ROOMY).tidy()
     assert names(path) == [f"{plain.name}.gz"]

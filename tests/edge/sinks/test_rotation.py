@@ -294,6 +294,16 @@ def test_lines_that_wait_are_written_though_none_comes_any_more(path):
     file.close()
 
 
+def test_a_log_that_is_closed_is_not_opened_again(path, clock):
+    """The thread that tends it may come a moment later."""
+    file = open_file(path)
+    file.close()
+    path.unlink()
+    clock[0] += 1000.0
+    file.tend()
+    assert not path.exists()
+
+
 def test_an_archive_that_cannot_be_kept_is_told_and_tried_again(path, caplog):
     """A folder of another's: the log itself goes on."""
     tried = threading.Semaphore(0)
