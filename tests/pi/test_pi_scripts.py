@@ -69,6 +69,14 @@ def test_no_answers_are_no_agreement():
     """Neither log may be empty."""
     for found in ([], WANTED[:1], WANTED[1:]):
         assert load(HERE / "compare.py").compare(WANTED, found)[1]
+        assert load(HERE / "compare.py").compare(found, WANTED)[1]
+    assert load(HERE / "compare.py").compare([], [])[1]
+
+
+def test_the_clip_may_be_left_out_on_both_machines():
+    """Where only drawn scenes were given."""
+    counted, broken = load(HERE / "compare.py").compare(WANTED[:1], WANTED[:1])
+    assert (len(counted), broken) == (3, [])
 
 
 @pytest.mark.skipif(
