@@ -46,7 +46,7 @@ def shoot(page: Path, picture: Path) -> None:
     """Take a picture of the top of the page."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        tab = browser.new_page(viewport={"width": 1040, "height": 1220})
+        tab = browser.new_page(viewport={"width": 1040, "height": 1275})
         tab.goto(page.as_uri())
         tab.screenshot(path=picture)
         browser.close()

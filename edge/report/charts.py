@@ -15,8 +15,8 @@ from edge.sinks.colors import COLORS, ink
 LEFT, RIGHT, TOP, BOTTOM = 56, 20, 56, 34
 """Margins, px."""
 
-COLUMNS = 288
-"""Of the time line at most: five minutes each where it shows a day."""
+COLUMNS = 150
+"""Of the time line at most: a quarter of an hour each where it shows a day."""
 
 _LEAST_W = 0.6
 _LETTER_W = 7.6

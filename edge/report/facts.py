@@ -37,14 +37,14 @@ def figures(story: Story) -> list[tuple[str, str]]:
     if "counts" not in story.kinds or stays.count:
         told += [
             (f"{stays.count}", "faces came"),
-            (length(stays.percentile_s(0.5)), "stayed half of them at most"),
-            (length(stays.longest_s), "the longest stay"),
+            (length(stays.percentile_s(0.5)), "median stay"),
+            (length(stays.longest_s), "longest stay"),
         ]
     told += [
-        (f"{stays.most}", "faces at once at most"),
+        (f"{stays.most}", "most faces at once"),
         (f"{story.tally.total[INDEX[UNCERTAIN]] / (total or 1.0):.1%}", "of the time with a face uncertain"),
     ]
-    return [*told, (length(seconds), "of gaps")] if story.kinds != {"all"} else told
+    return [*told, (length(seconds), "in gaps")] if story.kinds != {"all"} else told
 
 
 def remarks(story: Story) -> list[str]:

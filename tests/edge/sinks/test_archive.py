@@ -72,13 +72,19 @@ def test_what_is_plain_is_compressed(path):
 
 
 def test_what_was_cut_off_while_compressing_is_begun_anew(path):
-    """The piece is thrown away, even of a file that is gone since; the plain one was still there."""
-    (path.parent / "readings.000001.jsonl.gz.part").write_bytes(b"half")
+    """The piece is thrown away; the plain one was still there."""
     rotate(path, line(days_ago(0)))
     plain = rotated_files(path)[0].path
     plain.with_name(plain.name + ".gz.part").write_bytes(b"half")
     Archive(path, ROOMY).tidy()
     assert names(path) == [f"{plain.name}.gz"]
+
+
+def test_a_piece_of_a_file_that_is_gone_goes_too(path):
+    """It was removed before it could be compressed: nobody comes back to the piece."""
+    (path.parent / "readings.000001.jsonl.gz.part").write_bytes(b"half")
+    Archive(path, ROOMY).tidy()
+    assert names(path) == []
 
 
 def test_what_was_cut_off_before_the_plain_one_went_is_there_once(path):
