@@ -9,18 +9,19 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
 
 import msgspec
 
 from benchmarks.fleet.broker import Broker
-from benchmarks.fleet.devices import CONNECT_S, Said
+from benchmarks.fleet.devices import CONNECT_S, Group, speak
 from benchmarks.fleet.listener import Heard
 from benchmarks.machine import describe_shortly
 from edge.machine import describe_machine
 
-IN_A_PROCESS = 50
-"""Devices that share one."""
+IN_A_PROCESS = 5
+"""Devices that share one: more would wait for each other, as threads of one Python do."""
 
 _MEMORY = Path("/dev/shm")  # noqa: S108  # a folder that nobody else knows is made in it
 """Each device has a card of its own: the queues of hundreds of them on one disk would measure that disk."""
@@ -85,20 +86,21 @@ def _measure(devices: int, options: argparse.Namespace) -> Result:
         began = time.monotonic()
         listener = _start("listener", str(broker.port), stdin=subprocess.PIPE)
         _first_line(listener)
-        fleet = []
-        for first in range(0, devices, IN_A_PROCESS):
-            figures = (broker.port, first, min(IN_A_PROCESS, devices - first), options.period, options.seconds)
-            fleet.append(_start("devices", folder, *map(str, figures)))
-        if options.outage:
-            time.sleep(CONNECT_S + options.seconds / 3)
-            broker.stop()
-            time.sleep(options.outage)
-            broker.start()
-        said = [msgspec.json.decode(process.communicate()[0], type=Said) for process in fleet]
+        groups = [
+            Group(Path(folder), broker.port, first, min(IN_A_PROCESS, devices - first), options.period, options.seconds)
+            for first in range(0, devices, IN_A_PROCESS)
+        ]
+        with get_context("fork").Pool(len(groups)) as pool:
+            fleet = pool.map_async(speak, groups, chunksize=1)
+            if options.outage:
+                time.sleep(CONNECT_S + options.seconds / 3)
+                broker.stop()
+                time.sleep(options.outage)
+                broker.start()
+            made = {name: number for part in fleet.get() for name, number in part.items()}
         time.sleep(2.0)  # the last ones are with the broker, and on their way to the listener
         heard = msgspec.json.decode(listener.communicate(b"")[0], type=Heard)
         broker.stop()
-    made = {name: number for part in said for name, number in part.said.items()}
     return Result(
         devices=devices,
         outage_s=options.outage,

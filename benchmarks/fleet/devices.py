@@ -1,15 +1,10 @@
-"""A process with some simulated devices: the sink that ships, with a queue on disk for each, and no camera.
-
-`python -m benchmarks.fleet.devices FOLDER PORT FIRST COUNT PERIOD_S SECONDS` prints how many readings each has made.
-"""
+"""Simulated devices: the sink that ships, with a queue in a file for each, and no camera."""
 
 import heapq
 import random
-import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
-
-import msgspec
 
 from edge.records import Box, Observation, Reading
 from edge.sink_settings import MqttSettings
@@ -67,33 +62,30 @@ class Device:
         self.said += 1
 
 
-class Said(msgspec.Struct):
-    """said: readings, by device. dropped: by full queues. waiting: not arrived when nothing more was waited for."""
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Devices that share a process. first, count: their numbers. period_s: between two readings of a device."""
 
-    said: dict[str, int]
-    dropped: int
-    waiting: int
+    folder: Path
+    port: int
+    first: int
+    count: int
+    period_s: float
+    seconds: float
 
 
-def main(folder: str, *figures: str) -> None:
-    """Let all of them speak, each once in a period with a phase of its own."""
-    port, first, count = map(int, figures[:3])
-    period_s, seconds = map(float, figures[3:])
-    devices = [Device(Path(folder), port, number) for number in range(first, first + count)]
+def speak(group: Group) -> dict[str, int]:
+    """Let all of them speak, each with a phase of its own; return how many readings each has made."""
+    devices = [Device(group.folder, group.port, number) for number in range(group.first, group.first + group.count)]
     time.sleep(CONNECT_S)
-    _speak(devices, period_s, time.monotonic() + seconds)
+    _take_turns(devices, group.period_s, time.monotonic() + group.seconds)
     deadline = time.monotonic() + DRAIN_S
     while any(device.sink.stored for device in devices) and time.monotonic() < deadline:
         time.sleep(0.1)
-    said = Said(
-        said={device.name: device.said for device in devices},
-        dropped=sum(device.sink.lost for device in devices),
-        waiting=sum(device.sink.stored for device in devices),
-    )
-    sys.stdout.buffer.write(msgspec.json.encode(said))
+    return {device.name: device.said for device in devices}
 
 
-def _speak(devices: list[Device], period_s: float, until_s: float) -> None:
+def _take_turns(devices: list[Device], period_s: float, until_s: float) -> None:
     due = [(time.monotonic() + random.uniform(0, period_s), index) for index in range(len(devices))]  # noqa: S311
     heapq.heapify(due)
     while (at_s := due[0][0]) < until_s:
@@ -101,7 +93,3 @@ def _speak(devices: list[Device], period_s: float, until_s: float) -> None:
         index = due[0][1]
         devices[index].say()
         heapq.heapreplace(due, (at_s + period_s, index))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

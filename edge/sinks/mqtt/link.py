@@ -50,7 +50,7 @@ class Link:
     """
 
     def __init__(self, broker: Broker, topics: Topics, spool: Spool, presence: Presence) -> None:
-        self.error = ""
+        self.error = self._told = ""
         self._broker, self._topics, self._spool, self._presence = broker, topics, spool, presence
         self._wait_s = FIRST_WAIT_S
         self._stop = threading.Event()
@@ -83,7 +83,7 @@ class Link:
                 self._serve()
             except Exception as error:  # noqa: BLE001  # whatever it is, it is told, and tried again
                 if time.monotonic() - began_s >= STEADY_S:
-                    self._wait_s = FIRST_WAIT_S
+                    self._wait_s, self._told = FIRST_WAIT_S, ""
                 self._tell(error)
                 self._stop.wait(self._wait_s * random.uniform(0.5, 1.0))  # noqa: S311  # no secret
                 self._wait_s = min(2 * self._wait_s, LONGEST_WAIT_S)
@@ -97,12 +97,12 @@ class Link:
         farewell = Message(self._topics.availability, b"offline", retain=True)
         with Session(self._broker, client_id=self._topics.client_id, will=farewell) as session:
             session.connect()
-            if self.error:
-                log.info("mqtt: connected to %s", self._broker.address)
-            self.error = ""
             if self._topics.discovery:
                 session.subscribe(self._topics.birth)
             self._greet(session)
+            if self.error:
+                log.info("mqtt: connected to %s", self._broker.address)
+            self.error = ""
             delivery = Delivery(session, self._spool, self._topics.readings)
             while not self._stop.is_set():
                 self._turn(session, delivery, LOOK_S)
@@ -134,6 +134,6 @@ class Link:
     def _tell(self, error: Exception) -> None:
         kind = "" if isinstance(error, EdgeError) else f"unexpected {type(error).__name__}: "
         fault = f"{kind}{error}"
-        if fault != self.error:  # the same again every minute would fill the log
+        if fault != self._told:  # the same again every minute would fill the log
             log.warning("mqtt: %s; trying again", fault, exc_info=error if log.isEnabledFor(logging.DEBUG) else None)
-        self.error = fault
+        self.error = self._told = fault

@@ -215,6 +215,20 @@ def test_a_broker_that_takes_nothing_from_us(new_broker, fault, new_settings, tm
     assert "to take edge-emotion/pi/availability, found: not authorized: see the broker's access list" in found
 
 
+def test_readings_that_alone_are_not_taken(new_broker, new_settings, tmp_path, caplog, open_sink, seen):
+    """They are kept; it is told once, though each try connects again."""
+    topics = [f"topic readwrite edge-emotion/pi/{what}\n" for what in ("state", "availability")]
+    (tmp_path / "access").write_text("".join(topics))
+    broker = new_broker(f"acl_file {tmp_path / 'access'}")
+    sink = open_sink(new_settings(broker, discovery=""))
+    sink.write(seen(0, "happy"))
+    wait_for(lambda: "to take edge-emotion/pi/reading, found: not authorized" in sink.error)
+    caplog.set_level("INFO")
+    wait_for(lambda: caplog.messages.count(f"mqtt: connected to {HERE}:{broker.port}") > 2)
+    assert sink.stored == 1
+    assert len([record for record in caplog.records if record.levelname == "WARNING"]) == 1
+
+
 def test_two_devices_of_one_name(broker, open_sink, new_settings, tmp_path):
     """The broker throws the first one out when the second comes: the line names the setting."""
     first = open_sink(new_settings(broker))
