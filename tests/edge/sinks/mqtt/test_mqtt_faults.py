@@ -1,7 +1,12 @@
 """What keeps readings from the broker is told in one line that says what to do, and is tried again."""
 
+import os
+import pty
+import select
 import socket
 import subprocess
+import sys
+from contextlib import suppress
 
 import pytest
 from certificates import OPENSSL, Authority
@@ -13,7 +18,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.errors import SinkError
-from edge.sinks.mqtt import link, session
+from edge.sinks.mqtt import link, session, topics
 from edge.sinks.mqtt.broker import Broker
 from edge.sinks.mqtt.faults import loss
 
@@ -208,6 +213,47 @@ def test_a_good_certificate_of_ours(strict_broker, open_sink, new_settings, auth
     assert sink.error == ""
 
 
+def test_a_credential_that_is_an_empty_line(closed_broker, fault, new_settings, tmp_path):
+    """The unit hands one over where no password was stored: that is none, and the broker's word counts."""
+    (tmp_path / "mqtt-password").write_text("\n")
+    found = fault(new_settings(closed_broker, username="ada"), CREDENTIALS_DIRECTORY=str(tmp_path))
+    assert "to let user ada in, found: not authorized" in found
+
+
+def test_a_key_with_a_password_is_not_asked_for(authority, tmp_path):
+    """A service has no terminal, and a user's would wait for an answer."""
+    certificate, key = authority.sign("pi")
+    locked = tmp_path / "locked"
+    words = [OPENSSL, "ec", "-in", key, "-aes256", "-passout", "pass:word", "-out", locked]
+    subprocess.run(words, check=True, capture_output=True)  # noqa: S603  # ours
+    locked.chmod(0o600)
+    code = (
+        "import sys; from edge.sink_settings import MqttSettings; from edge.sinks.mqtt.broker import read_broker\n"
+        "read_broker(MqttSettings(tls=True, certificate_file=sys.argv[1], key_file=sys.argv[2]), 'pi', None)"
+    )
+    process, terminal = pty.fork()
+    if not process:
+        os.execv(sys.executable, [sys.executable, "-c", code, certificate, locked])  # noqa: S606  # ours
+    said = b""
+    with suppress(OSError):  # the terminal is closed with the process
+        while select.select([terminal], [], [], 20)[0] and (part := os.read(terminal, 4096)):
+            said += part
+            assert b"pass phrase" not in said
+    os.close(terminal)
+    os.waitpid(process, 0)
+    assert b"expected a certificate in PEM and its key without a password at" in said
+
+
+def test_a_status_that_cannot_be_had(broker, open_sink, new_settings, world, caplog):
+    """An error that nobody foresaw is told as such, and does not end the thread."""
+    good, world.status = world.status, None
+    sink = open_sink(new_settings(broker))
+    wait_for(lambda: sink.error.startswith("unexpected AttributeError: "))
+    world.status = good
+    wait_for(lambda: not sink.error)
+    assert "trying again" in caplog.text
+
+
 def test_a_broker_that_takes_nothing_from_us(new_broker, fault, new_settings, tmp_path):
     """What it refuses is kept, and told."""
     (tmp_path / "access").write_text("topic read #\n")
@@ -215,13 +261,15 @@ def test_a_broker_that_takes_nothing_from_us(new_broker, fault, new_settings, tm
     assert "to take edge-emotion/pi/availability, found: not authorized: see the broker's access list" in found
 
 
-def test_readings_that_alone_are_not_taken(new_broker, new_settings, tmp_path, caplog, open_sink, seen):
-    """They are kept; it is told once, though each try connects again."""
-    topics = [f"topic readwrite edge-emotion/pi/{what}\n" for what in ("state", "availability")]
-    (tmp_path / "access").write_text("".join(topics))
+def test_readings_that_alone_are_not_taken(new_broker, new_settings, tmp_path, caplog, open_sink, seen, listen):
+    """They are kept; it is told once, though each try connects again; the Last Will says that nothing comes."""
+    allowed = [f"topic readwrite edge-emotion/pi/{what}\n" for what in ("state", "availability")]
+    (tmp_path / "access").write_text("".join(allowed))
     broker = new_broker(f"acl_file {tmp_path / 'access'}")
+    listener = listen(broker, topic="edge-emotion/pi/availability")
     sink = open_sink(new_settings(broker, discovery=""))
     sink.write(seen(0, "happy"))
+    wait_for(lambda: listener.on("/availability")[:2] == ["online", "offline"])
     wait_for(lambda: "to take edge-emotion/pi/reading, found: not authorized" in sink.error)
     caplog.set_level("INFO")
     wait_for(lambda: caplog.messages.count(f"mqtt: connected to {HERE}:{broker.port}") > 2)
@@ -253,6 +301,13 @@ def test_when_it_is_mended_readings_arrive(broker, fault, new_settings, listen, 
     listener = listen(broker)
     wait_for(listener.readings)
     assert f"mqtt: connected to {HERE}:{broker.port}" in [r.getMessage() for r in caplog.records]
+
+
+def test_a_machine_with_nothing_to_be_told_by(new_settings, open_sink, monkeypatch):
+    """All such machines would share a name."""
+    monkeypatch.setattr(topics, "find_device_id", lambda: "")
+    with pytest.raises(SinkError, match=r"mqtt\.device_id: expected a board's serial number or /etc/machine-id"):
+        open_sink(new_settings(port=1, device_id=""))
 
 
 WRONG_SETTINGS = [

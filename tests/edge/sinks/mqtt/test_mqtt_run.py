@@ -84,3 +84,14 @@ def test_what_is_wrong_is_in_the_status(tmp_path, world):
     thread.join(20)
     assert "found the port closed: start it, or set mqtt.port" in status.error
     assert status.note.endswith("as pi, 0 readings wait")
+
+
+def test_a_package_that_is_missing_for_another_reason(monkeypatch, tmp_path, world):
+    """It is not said to be paho-mqtt, which would send the user the wrong way."""
+    for name in ("edge.sinks.mqtt.sink", "edge.sinks.mqtt.topics"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, "edge.device_id", None)
+    settings = Settings(mqtt=MqttSettings(host="127.0.0.1", queue=str(tmp_path / "queue")))
+    extras = open_extras(settings, Surroundings(lambda: world.status, Meters(), read_model(SHIPPED_MODEL)[1]))
+    with pytest.raises(ModuleNotFoundError, match=r"edge\.device_id"):
+        extras.sinks[0]._open_consumer()
