@@ -52,20 +52,21 @@ def read_secret(path: Path) -> str:
 
 def _checked(setting: str, path: Path) -> Path:
     try:
-        facts = path.stat()
-        with path.open("rb"):
-            pass
+        mode = path.stat().st_mode
+        is_file = stat.S_ISREG(mode)
+        if is_file:  # opening a pipe would wait for whoever writes to it
+            path.open("rb").close()
     except OSError as error:
         raise SinkError(
             f"{setting}: expected a file that this user can read at {path}, found: {error.strerror}: "
             "make one, or as a service use the credential of docs/mqtt.md"
         ) from error
-    if not stat.S_ISREG(facts.st_mode):
+    if not is_file:
         raise SinkError(f"{setting}: expected a file at {path}, found something else: name a file")
-    if facts.st_mode & stat.S_IRWXO:
+    if mode & stat.S_IRWXO:
         raise SinkError(
             f"{setting}: expected a file that others cannot read, found {path} with mode "
-            f"{stat.S_IMODE(facts.st_mode):04o}: chmod 600 {path}"
+            f"{stat.S_IMODE(mode):04o}: chmod 600 {path}"
         )
     return path
 

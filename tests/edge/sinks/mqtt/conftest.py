@@ -35,6 +35,14 @@ def broker(new_broker):
 
 
 @pytest.fixture
+def lasting_broker(new_broker, tmp_path):
+    """A broker that keeps what a listener has not had yet, while itself or the listener is away."""
+    folder = tmp_path / "broker"
+    folder.mkdir()
+    return new_broker("persistence true", f"persistence_location {folder}/", "max_queued_messages 0")
+
+
+@pytest.fixture
 def listen(undo):
     """Listen to a broker."""
 

@@ -95,16 +95,16 @@ def test_where_only_counts_may_be_told(broker, listen, new_settings, open_sink, 
     assert json.loads(listener.on("/state")[-1])["shares"]["sad"] == 25.0
 
 
-def test_a_full_queue_drops_the_oldest_and_counts_them(broker, listen, new_settings, open_sink, seen):
+def test_a_full_queue_drops_the_oldest_and_counts_them(lasting_broker, listen, new_settings, open_sink, seen):
     """The count is told, and the gap is to be seen in the numbers."""
-    broker.stop()
-    sink = open_sink(new_settings(broker, queue_limit=10))
+    listener = listen(lasting_broker, clean_session=False)
+    lasting_broker.stop()
+    sink = open_sink(new_settings(lasting_broker, queue_limit=10))
     for index in range(25):
         sink.write(seen(index, ("happy", "sad")[index % 2]))
     assert (sink.stored, sink.lost) == (10, 15)
     assert sink.note.endswith("as pi, 10 readings wait, 15 dropped")
-    broker.start()
-    listener = listen(broker)
+    lasting_broker.start()
     wait_for(lambda: len(listener.readings()) == 10)
     assert [line["number"] for line in listener.readings()] == list(range(16, 26))
 

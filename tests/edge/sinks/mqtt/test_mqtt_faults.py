@@ -292,15 +292,23 @@ def test_a_broker_that_says_why_it_throws_us_out():
     assert str(fault).endswith("found that another device uses it: set mqtt.device_id on one of them")
 
 
-def test_when_it_is_mended_readings_arrive(broker, fault, new_settings, listen, caplog):
+def test_when_it_is_mended_readings_arrive(lasting_broker, fault, new_settings, listen, caplog):
     """The fault is over, and told to be."""
     caplog.set_level("INFO")
-    broker.stop()
-    fault(new_settings(broker))
-    broker.start()
-    listener = listen(broker)
+    listener = listen(lasting_broker, clean_session=False)
+    lasting_broker.stop()
+    fault(new_settings(lasting_broker))
+    lasting_broker.start()
     wait_for(listener.readings)
-    assert f"mqtt: connected to {HERE}:{broker.port}" in [r.getMessage() for r in caplog.records]
+    assert f"mqtt: connected to {HERE}:{lasting_broker.port}" in caplog.messages
+
+
+@pytest.mark.timeout(60)
+def test_a_password_file_that_is_no_file(new_settings, open_sink, tmp_path):
+    """A pipe would be waited for, and nothing would ever be told."""
+    os.mkfifo(tmp_path / "pipe", mode=0o600)
+    with pytest.raises(SinkError, match=r"mqtt\.password_file: expected a file at .*pipe, found something else"):
+        open_sink(new_settings(port=1, username="ada", password_file=str(tmp_path / "pipe")))
 
 
 def test_a_machine_with_nothing_to_be_told_by(new_settings, open_sink, monkeypatch):

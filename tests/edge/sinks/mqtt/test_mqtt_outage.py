@@ -21,14 +21,6 @@ DEVICE = Path(__file__).with_name("device.py")
 
 
 @pytest.fixture
-def lasting_broker(new_broker, tmp_path):
-    """A broker that keeps what a listener has not had yet, while itself or the listener is away."""
-    folder = tmp_path / "broker"
-    folder.mkdir()
-    return new_broker("persistence true", f"persistence_location {folder}/", "max_queued_messages 0")
-
-
-@pytest.fixture
 def start_device(tmp_path, undo, lasting_broker):
     """Start a process that says something new a hundred times a second."""
     config = tmp_path / "edge.toml"
