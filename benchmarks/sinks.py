@@ -8,20 +8,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 
-from edge.benchmark.film import Film, FilmSource
+from edge.benchmark.film import Film, FilmSource, draw
 from edge.board import Board
-from edge.extras import Surroundings, open_extras
+from edge.extras import Surroundings, needs_color, open_extras
 from edge.health import Health
 from edge.meters import Meters
 from edge.pipeline import Pipeline
-from edge.records import Frame
+from edge.records import Color, Frame
 from edge.run import build_steps
 from edge.runtime.guard import Guard
+from edge.scenes.render import Scene
 from edge.settings import Settings
 from edge.sinks.base import Sink
 
@@ -57,15 +58,17 @@ class Take:
 class TimedSource(FilmSource):
     """A camera that notes the process's CPU time while its frames are processed.
 
+    colors: the same frames in colour, for a cast that shows them.
     cpu_s: of so many `frames`. sinks_s: of threads that are no step's alone.
     """
 
-    def __init__(self, film: Film, *, on_warm: Callable[[], None]) -> None:
+    def __init__(self, film: Film, colors: Sequence[Color] | None, *, on_warm: Callable[[], None]) -> None:
         fps = film.scene.fps
         self._first, last = round(WARM_S * fps), round((WARM_S + TAKE_S) * fps)
         super().__init__(film, live=True, loops=-(-last // len(film.frames)))
         self._end = last
         self._on_warm = on_warm
+        self._colors = colors
         self._begun_s = self._sinks_begun_s = 0.0
         self.cpu_s = self.sinks_s = 0.0
         self.frames = last - self._first
@@ -79,7 +82,9 @@ class TimedSource(FilmSource):
         elif frame.index >= self._first and not self._begun_s:
             self._on_warm()
             self._begun_s, self._sinks_begun_s = time.process_time(), _sinks_cpu_s()
-        return frame
+        if frame is None or self._colors is None:
+            return frame
+        return replace(frame, color=self._colors[frame.index % len(self._colors)])
 
 
 def _sinks_cpu_s() -> float:
@@ -103,13 +108,14 @@ class NoLog:
     flushes: int = 0
 
 
-def measure_cast(film: Film, cast: Cast) -> Take:
-    """Run the pipeline with this cast."""
+def measure_cast(film: Film, colors: Sequence[Color], cast: Cast) -> Take:
+    """Run the pipeline with this cast. colors: the film in colour, as a camera's driver gives it where it is shown."""
     cv2.setNumThreads(1)
     meters = Meters()
     with ExitStack() as audience:
         guards: dict[str, Guard[object]] = {}
-        source = TimedSource(film, on_warm=lambda: audience.enter_context(cast.audience(guards)))
+        shown = colors if needs_color(cast.settings) else None
+        source = TimedSource(film, shown, on_warm=lambda: audience.enter_context(cast.audience(guards)))
         steps = build_steps(cast.settings)(stills=False)
         health = Health(meters, source, NoLog(), Board(), stalled_s=10.0)
         extras = open_extras(cast.settings, Surroundings(health.status, meters, steps.namer.model))
@@ -143,15 +149,17 @@ class Cost:
     high: float
 
 
-def compare(film: Film, casts: dict[str, Cast], *, rounds: int = ROUNDS) -> dict[str, Cost]:
+def compare(scene: Scene, casts: dict[str, Cast], *, rounds: int = ROUNDS) -> dict[str, Cost]:
     """Measure all casts in turn, round after round; the first is what the others are compared with.
 
     So a machine that slows down for a while does so for all of them.
     """
+    count = round((WARM_S + TAKE_S) * scene.fps)
+    film, colors = draw(scene, count=count), draw(scene, count=count, color=True).frames
     takes: dict[str, list[Take]] = {name: [] for name in casts}
     for number in range(rounds + 1):
         for name, cast in casts.items():
-            take = measure_cast(film, cast)
+            take = measure_cast(film, colors, cast)
             if number:  # in the first round packages are imported, and whatever else is done once in a process
                 takes[name].append(take)
     nothing = next(iter(takes.values()))
@@ -174,21 +182,46 @@ def free_port() -> int:
 
 
 @contextmanager
-def visitor(url: str, *, every_s: float = 0.0) -> Iterator[None]:
-    """A process that fetches `url` every so often, or reads on without an end where that is 0."""
-    with subprocess.Popen([sys.executable, "-c", _VISITOR, url, str(every_s)]) as process:
+def scraper(url: str, *, every_s: float) -> Iterator[None]:
+    """A process that fetches `url` every so often, as Prometheus does."""
+    with _process(_SCRAPER, url, str(every_s)):
+        yield
+
+
+@contextmanager
+def watcher(url: str) -> Iterator[None]:
+    """A process that looks at the live page's pictures, as a browser does: it asks for the next one at once."""
+    with _process(_WATCHER, url):
+        yield
+
+
+@contextmanager
+def _process(*arguments: str) -> Iterator[None]:
+    """Of its own, so that its CPU time is not taken for ours."""
+    with subprocess.Popen([sys.executable, "-c", *arguments]) as process:
         try:
             yield
         finally:
             process.kill()
 
 
-_VISITOR = """
+_SCRAPER = """
 import sys, time, urllib.request
 url, every_s = sys.argv[1], float(sys.argv[2])
 while True:
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        while answer.read1(1 << 16):
-            pass
     time.sleep(every_s)
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        answer.read()
+"""
+
+_WATCHER = """
+import http.client, json, sys, urllib.parse
+line = http.client.HTTPConnection(urllib.parse.urlsplit(sys.argv[1]).netloc, timeout=10)
+number = 0
+while True:
+    line.request("GET", f"/frame?watcher=bench&after={number}")
+    answer = line.getresponse()
+    answer.read()
+    if answer.status == 200:
+        number = json.loads(answer.headers["X-Shot"])["number"]
 """

@@ -37,9 +37,10 @@ from edge.runtime.handover import Policy
 from edge.settings import ModelSettings, Settings, SourceSettings
 from edge.shipped import SHIPPED_MODEL
 from edge.showing import NOTHING, Showing
-from edge.sink_settings import MetricsSettings, MqttSettings, PageSettings, PrivacySettings
+from edge.sink_settings import DisplaySettings, MetricsSettings, MqttSettings, PageSettings, PrivacySettings
 from edge.sinks.changes import Changes
 from edge.sinks.console import PlainLines
+from edge.sinks.display.sink import Display
 from edge.sinks.jsonl import JsonLinesLog, JsonLinesOutput
 from edge.status import Status
 
@@ -377,3 +378,35 @@ def test_counts_only_shows_nobody(tmp_path):
     let_out = shown_with(tmp_path, counts_only=True, picture="full")
     assert traces(let_out) == []
     assert b'"faces":[]' in let_out
+
+
+class Panel:
+    """A display that keeps what it is told to show."""
+
+    width, height, colored = 240, 240, True
+
+    def __init__(self):
+        self.pictures, self.shown = [], threading.Event()
+
+    def show(self, picture):
+        self.pictures.append(picture)
+        self.shown.set()
+
+    def dim(self, *, dimmed):
+        """A test is too short for that."""
+
+    def close(self):
+        """Nothing is there to clear."""
+
+
+def test_a_display_shows_a_drawing(tmp_path):
+    """What it draws by itself, with nothing of the picture in it."""
+    panel = Panel()
+    display = Display(DisplaySettings(), status=status, open_display=lambda _settings: panel)
+    display.name = "display"
+    with Running(everything(tmp_path), display):
+        assert panel.shown.wait(10)
+    for picture in panel.pictures:
+        gray = picture[..., 1]
+        assert traces(picture.tobytes()) == []
+        assert abs(likeness(gray, PICTURE)) < 0.1

@@ -111,11 +111,9 @@ def _queues(meters: Meters) -> Iterator[Metric]:
 
 
 def _board(status: Status) -> Iterator[Metric]:
-    """What it does not tell is left out: zero degrees would be a figure."""
-    if status.temperature_c is not None:
-        yield GaugeMetricFamily("edge_emotion_temperature_celsius", "Of the hottest sensor.", status.temperature_c)
-    if status.core_v is not None:
-        yield GaugeMetricFamily("edge_emotion_core_volts", "The processor's voltage.", status.core_v)
+    """What it does not tell is None, and left out: zero degrees would be a figure."""
+    yield GaugeMetricFamily("edge_emotion_temperature_celsius", "Of the hottest sensor.", status.temperature_c)
+    yield GaugeMetricFamily("edge_emotion_core_volts", "The processor's voltage.", status.core_v)
     if status.throttled is not None:
         now = {flag: float(flag in status.throttled) for flag in FLAG_NAMES}
         yield _gauges("edge_emotion_throttled", "What the firmware says of now.", "flag", now)
