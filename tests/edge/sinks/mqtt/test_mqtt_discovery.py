@@ -7,12 +7,12 @@ sensor"; "Sensor" and "Binary sensor" for the device classes.
 import json
 import re
 
-import jinja2
 import pytest
 from device import LABELS
 from mosquitto import wait_for
 
 pytest.importorskip("paho.mqtt", reason="paho-mqtt is not installed: pip install 'edge-emotion[mqtt]'")
+jinja2 = pytest.importorskip("jinja2", reason="jinja2, in which Home Assistant's templates are written, is not installed")
 
 from edge.sinks.mqtt.discovery import describe_device
 from edge.sinks.mqtt.topics import Topics
