@@ -12,7 +12,9 @@ from device import LABELS
 from mosquitto import wait_for
 
 pytest.importorskip("paho.mqtt", reason="paho-mqtt is not installed: pip install 'edge-emotion[mqtt]'")
-jinja2 = pytest.importorskip("jinja2", reason="jinja2, in which Home Assistant's templates are written, is not installed")
+pytest.importorskip("jinja2", reason="jinja2 is not installed: Home Assistant's templates are written in it")
+
+import jinja2
 
 from edge.sinks.mqtt.discovery import describe_device
 from edge.sinks.mqtt.topics import Topics
