@@ -122,6 +122,7 @@ def _settings(options: argparse.Namespace) -> "Settings":
         source=override(settings.source, use=options.source),
         model=override(settings.model, path=options.model),
         log=override(settings.log, path=options.log),
+        page=override(settings.page, enabled=options.page or None),
     )
 
 
@@ -155,6 +156,7 @@ def _add_run(commands: "Commands") -> None:
     command.add_argument("--config", metavar="FILE", type=Path, help="settings in TOML")
     command.add_argument("--log", metavar="FILE", help="the JSON-lines log; appended to (default: readings.jsonl)")
     command.add_argument("--json", action="store_true", help="print readings to standard output, for a pipe")
+    command.add_argument("--page", action="store_true", help="serve the live page, on http://127.0.0.1:8470")
     command.add_argument("--view", action="store_true", help="show the annotated video in a window; q ends the run")
     command.add_argument(
         "--annotate", metavar="FILE", type=Path, help="write a video file's annotated video: .mp4, .mkv or .avi"

@@ -36,7 +36,7 @@ hysteresis = 0.2
 [log]
 mode = "all"
 [page]
-enabled = true
+port = 9000
 [display]
 device = "ssd1306"
 [mqtt]
@@ -98,6 +98,7 @@ def test_options_go_over_the_files_sections(tmp_path, asked):
         "--log",
         "my.jsonl",
         "--json",
+        "--page",
         "--view",
         "--annotate",
         "out.mp4",
@@ -107,6 +108,7 @@ def test_options_go_over_the_files_sections(tmp_path, asked):
     assert (settings.source.use, settings.source.fps) == ("clip.mp4", 12.0)
     assert (settings.model.path, settings.model.interpreter) == ("my.tflite", "ai-edge-litert")
     assert (settings.log.path, settings.log.mode) == ("my.jsonl", "all")
+    assert (settings.page.enabled, settings.page.port) == (True, 9000)
     assert json_output
     assert shown == Asked(view=True, annotate=Path("out.mp4"))
 
