@@ -2,7 +2,6 @@
 
 import errno
 import logging
-import stat
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -82,7 +81,7 @@ class Rotation:
             facts = self._path.stat()
         except FileNotFoundError:
             return False
-        if not facts.st_size or not stat.S_ISREG(facts.st_mode) or now_s < self._not_before_s:
+        if not facts.st_size or now_s < self._not_before_s:  # a device or a pipe has no size either
             return False
         return facts.st_size + coming > self._keeping.most_bytes or now_s - self._began_s >= self._keeping.longest_s
 

@@ -37,7 +37,7 @@ def frames_of(path):
         for old in rotated_files(path)
     ]
     contents.append(path.read_bytes() if path.exists() else b"")
-    return [int(text[-8:-3]) for text in b"".join(contents).splitlines(keepends=True)]
+    return [int(text[-8:-3]) for content in contents for text in content.splitlines(keepends=True)]
 
 
 def work(path, first, count, told):

@@ -134,27 +134,28 @@ def test_what_is_lost_at_the_end_is_said(tmp_path, clock, caplog):
     assert "2 lines are lost" in caplog.text
 
 
-def test_a_disk_that_is_full_from_the_beginning(tmp_path, clock, monkeypatch):
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EIO], ids=os.strerror)
+def test_a_disk_that_is_full_or_faulty_from_the_beginning(tmp_path, clock, monkeypatch, number):
     """Not even the file can be made: that comes later, with the lines."""
     path = tmp_path / "log"
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "open", lambda *_, **__: no_space())
+        patch.setattr(Path, "open", lambda *_, **__: refuse(number))
         file = LinesFile(path, retry=True)
         write(file, clock, 0)
-        assert file.error == os.strerror(errno.ENOSPC)
+        assert file.error == os.strerror(number)
     write(file, clock, 1)
     file.close()
     assert path.read_bytes() == line(0) + line(1)
 
 
-def no_space():
-    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+def refuse(number):
+    raise OSError(number, os.strerror(number))
 
 
 def test_an_error_that_is_over_is_not_told_any_more(tmp_path, clock, monkeypatch):
     """Though there was nothing to write meanwhile."""
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "open", lambda *_, **__: no_space())
+        patch.setattr(Path, "open", lambda *_, **__: refuse(errno.ENOSPC))
         file = LinesFile(tmp_path / "log", retry=True)
     write(file, clock)
     assert file.error == ""
