@@ -29,7 +29,7 @@ from edge.sinks.base import Sink
 WARM_S, TAKE_S = 1.0, 4.0
 """A take begins with the scan for the first face, and with sinks that are opened: that is left out, s."""
 
-ROUNDS = 7
+ROUNDS = 3
 
 STEPS = ("MainThread", "capture", "follow", "scan", "name", "close")
 """The threads that a run without a sink has."""

@@ -111,7 +111,7 @@ def _sink(sink: SinkStatus) -> str:
     parts += [f"{sink.waiting} of {sink.capacity} wait"] if sink.waiting else []
     parts += [f"{sink.dropped + sink.lost} dropped"] if sink.dropped + sink.lost else []
     parts += [f"failed {sink.faults} times"] if sink.faults else []
-    return ", ".join(parts) or "open"
+    return ", ".join(parts) or "no fault so far"
 
 
 def _board(status: Status) -> str:

@@ -235,5 +235,5 @@ def test_each_sink_has_its_line():
         "mqtt does not serve: the broker is away, pi.local, 42 readings wait,"
         " 5 of 256 wait, 7 dropped, failed 2 times" in lines
     )
-    assert "display open" in lines
+    assert "display no fault so far" in lines
     assert "source /dev/video0, re-opened 1 times, 6 stalls" in lines
