@@ -26,10 +26,10 @@ from edge.scenes.render import Scene
 from edge.settings import Settings
 from edge.sinks.base import Sink
 
-WARM_S, TAKE_S = 1.0, 4.0
+WARM_S, TAKE_S = 1.0, 3.0
 """A take begins with the scan for the first face, and with sinks that are opened: that is left out, s."""
 
-ROUNDS = 3
+ROUNDS = 7
 
 STEPS = ("MainThread", "capture", "follow", "scan", "name", "close")
 """The threads that a run without a sink has."""

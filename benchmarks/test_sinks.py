@@ -27,7 +27,7 @@ MOST_OF_READINGS = 1.05
 MOST_UNWATCHED = 1.02
 """What the page may cost while nobody watches: less than two takes of nothing differ by."""
 
-SCRAPE_S = 3.0
+SCRAPE_S = 2.0
 """Prometheus asks every 15 seconds, or every minute: so often it falls into each take."""
 
 READINGS, UNWATCHED = "log, MQTT and metrics", "page, nobody watches"
