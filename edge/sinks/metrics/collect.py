@@ -123,6 +123,8 @@ def _board(status: Status) -> Iterator[Metric]:
 
 def _log(status: Status) -> Iterator[Metric]:
     yield GaugeMetricFamily("edge_emotion_log_up", "Whether the log can be written.", float(not status.log_error))
+    words = "Whether the clock is set, so that the log's times can be believed."
+    yield GaugeMetricFamily("edge_emotion_clock_set", words, float(not status.clock_error))
     yield CounterMetricFamily("edge_emotion_log_written_bytes", "Bytes written to the log.", status.log_bytes)
     yield CounterMetricFamily("edge_emotion_log_flushes", "Times that they were written.", status.log_flushes)
     yield CounterMetricFamily(

@@ -147,6 +147,7 @@ def test_each_figure_is_what_the_run_says(endpoint):
         ("edge_emotion_throttled_since_boot", ("flag", "under-voltage")): 1,
         ("edge_emotion_throttled_since_boot", ("flag", "frequency capped")): 0,
         ("edge_emotion_log_up",): 1,
+        ("edge_emotion_clock_set",): 1,
         ("edge_emotion_log_written_bytes_total",): 123456,
         ("edge_emotion_log_flushes_total",): 89,
         ("edge_emotion_log_dropped_lines_total",): 7,
