@@ -99,7 +99,7 @@ def _measure(devices: int, options: argparse.Namespace) -> Result:
                 broker.start()
             made = {name: number for part in fleet.get() for name, number in part.items()}
         time.sleep(2.0)  # the last ones are with the broker, and on their way to the listener
-        heard = msgspec.json.decode(listener.communicate(b"")[0], type=Heard)
+        heard = msgspec.json.decode(listener.communicate(b"")[0].splitlines()[-1], type=Heard)
         broker.stop()
     return Result(
         devices=devices,

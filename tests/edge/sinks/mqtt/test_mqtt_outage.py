@@ -89,11 +89,12 @@ def test_the_process_is_killed_during_the_outage(lasting_broker, listen, start_d
 
 
 def test_killed_while_connected(lasting_broker, listen, start_device):
-    """What the broker had already may come once more after the next start; by its id it is known."""
+    """The Last Will is told. What the broker had may come once more after the next start; by its id it is known."""
     listener = listen(lasting_broker, clean_session=False)
     first = start_device()
     wait_for(lambda: len(listener.readings()) > 120)
     run, most = said_by(first)
+    wait_for(lambda: listener.on("/availability")[-1] == "offline")
     start_device()
     wait_for(lambda: len({line["run"] for line in listener.readings()}) == 2)
     lines = [line for line in listener.readings() if line["run"] == run]

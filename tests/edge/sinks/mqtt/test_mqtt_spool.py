@@ -115,7 +115,8 @@ def test_a_damaged_file_is_set_aside(path, damage, caplog):
     spool.put([b"x" * 100] * 2000)
     spool.close()
     content = bytearray(path.read_bytes())
-    content[0 if damage == "no database" else 4096 :] = b"\xff" * (100 if damage == "no database" else 60_000)
+    begin, length = (0, 100) if damage == "no database" else (10 * 4096, 4096)
+    content[begin : begin + length] = b"\xff" * length
     path.write_bytes(content)
     spool = opened(path)
     assert texts(spool) == []
