@@ -144,7 +144,7 @@ def _draw_notice(canvas: Canvas, notice: Notice) -> None:
         side = body * 2 // 5
         sign, words = Box(0, 0, width, side), Box(1, side, width - 2, body - side)
     else:
-        side = min(body, width * 2 // 5)
+        side = min(body, width // 3)
         sign, words = Box(0, 0, side, body), Box(side, 0, width - side - 2, body)
     draw_sign(canvas, notice.sign, x=sign.x + sign.w / 2, y=sign.h / 2, radius=min(sign.w, sign.h) * 0.4)
     title = min(words.h // (3 if notice.text else 2), words.w // 3)
