@@ -13,10 +13,10 @@ from edge.outlets import Outlets
 from edge.records import Box, Frame, Observation, Reading
 from edge.runtime.crew import Crew
 from edge.runtime.guard import Guard
-from edge.runtime.handover import Policy
+from edge.runtime.handover import HandOver, Policy
 from edge.settings import Settings
 from edge.shipped import SHIPPED_MODEL
-from edge.sink_settings import MetricsSettings
+from edge.sink_settings import DisplaySettings, MetricsSettings
 
 GUARD = "edge.runtime.guard"
 
@@ -33,6 +33,19 @@ def test_by_default_nothing_is_opened(surroundings):
     """The log is all there is."""
     extras = open_extras(Settings(), surroundings)
     assert (extras.sinks, extras.viewers, extras.servers) == ([], [], [])
+
+
+def test_a_display_is_given_what_is_said_and_no_picture(surroundings):
+    """It is opened by its guard; where its bus is missing that is one line, and the run goes on."""
+    (guard,) = open_extras(Settings(display=DisplaySettings(device="ssd1306", i2c_port=250)), surroundings).sinks
+    inbox = HandOver[Observation](Policy.NEWEST_WINS)
+    thread = threading.Thread(target=guard.deliver, args=(inbox,), daemon=True)
+    thread.start()
+    wait_for(lambda: guard.error)
+    inbox.close()
+    thread.join(5)
+    assert guard.name == "display"
+    assert guard.error == "expected the display's bus /dev/i2c-250, found none: sudo raspi-config nonint do_i2c 0"
 
 
 class Clock:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -111,10 +112,31 @@ def test_where_only_counts_may_be_told_no_picture_is_shown(tmp_path, settings, a
         run(private, json_output=False, asked=Asked(**asked))
 
 
-def test_an_unknown_suffix_is_told_before_anything_is_opened(tmp_path, settings):
-    with pytest.raises(ConfigError, match="ends in"):
-        run(settings, json_output=False, asked=Asked(annotate=tmp_path / "out.gif"))
-    assert not (tmp_path / "log.jsonl").exists()
+def test_an_unknown_suffix_is_told_before_anything_is_opened(tmp_path):
+    """The source, which is not there, is not even looked for."""
+    nowhere = Settings(source=SourceSettings(use="nowhere.mp4"))
+    with pytest.raises(ConfigError, match=r"ends in \.mp4, \.mkv, \.avi"):
+        run(nowhere, json_output=False, asked=Asked(annotate=tmp_path / "out.gif"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "options"),
+    [
+        (Asked(), {"color": False, "paced": False}),
+        (Asked(view=True), {"color": True, "paced": True}),
+        (Asked(annotate=Path("out.mp4")), {"color": True, "paced": False}),
+    ],
+)
+def test_frames_are_in_colour_for_who_sees_them_and_paced_for_a_window(monkeypatch, asked, options):
+    """A file is written as fast as it can be."""
+
+    def open_nothing(_settings, **given):
+        assert given == options
+        raise SinkError("seen")
+
+    monkeypatch.setattr("edge.run.open_source", open_nothing)
+    with pytest.raises(SinkError, match="seen"):
+        run(Settings(), json_output=False, asked=asked)
 
 
 def test_without_a_screen_nothing_of_the_video_is_left(tmp_path, settings, monkeypatch):
