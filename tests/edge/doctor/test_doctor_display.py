@@ -2,10 +2,21 @@
 
 import sys
 
+import msgspec
 import pytest
 from conftest import NOBODY
 
+from edge.runtime.answer import Answerer
+from edge.status import SinkStatus, Status
+
 OLED = '[display]\ndevice = "ssd1306"\n'
+
+FACTS = {
+    "version": "0", "pid": 1, "state": "running", "since": "", "uptime_s": 1.0, "source": "camera", "frames": 1,
+    "fps": 1.0, "latency_ms_p50": None, "latency_ms_p95": None, "faces": 0, "dropped": 0, "undelivered": 0,
+    "reopens": 0, "log": "log.jsonl", "log_dropped": 0, "temperature_c": None, "throttled": None, "core_v": None,
+}  # fmt: skip
+"""What a service says of itself that does not matter here."""
 
 
 @pytest.fixture
@@ -62,3 +73,19 @@ def test_a_bus_that_is_not_permitted_is_named_with_its_group(find, config, tree,
     assert found.status == status
     assert found.remedy == ("" if status == "ok" else "sudo usermod -aG i2c somebody")
     assert "ssd1306 on /dev/i2c-1" in found.text or "expected leave for somebody" in found.text
+
+
+@pytest.mark.usefixtures("packages")
+@pytest.mark.parametrize(
+    ("error", "status"), [("", "ok"), ("ssd1306 on /dev/i2c-1: no answer: check its wires", "warning")]
+)
+def test_a_service_that_runs_knows_best(find, config, open_root, error, status):
+    """It has the display, and says whether it answers."""
+    path = open_root / "run/edge-emotion/status.sock"
+    path.parent.mkdir(parents=True)
+    sink = SinkStatus(name="display", note="ssd1306, 128x64", error=error)
+    answerer = Answerer(path, lambda: msgspec.json.encode(Status(**FACTS, sinks=[sink])))
+    found = find("display", config=config(OLED), root=open_root)
+    answerer.close()
+    assert found.status == status
+    assert found.text == ("ssd1306, 128x64" if status == "ok" else "ssd1306: no answer")
