@@ -68,7 +68,7 @@ def test_the_annotated_video_has_each_frame_of_the_source_and_what_the_log_says_
 def test_an_interrupted_run_leaves_a_video_that_plays(tmp_path, number):
     """What was seen until then, under its name, and exit code 0."""
     clip, out = tmp_path / "long.mp4", tmp_path / "out.mp4"
-    write_clip(make_scene("one", width=320, height=240, fps=25.0, duration_s=60.0), clip)
+    write_clip(make_scene("one", width=320, height=240, fps=25.0, duration_s=30.0), clip)
     options = ["run", "--source", clip, "--annotate", out, "--log", tmp_path / "log.jsonl"]
     with subprocess.Popen(  # noqa: S603  # ours
         [sys.executable, "-m", "edge", *options], stdout=subprocess.PIPE, text=True, env=os.environ
@@ -78,7 +78,7 @@ def test_an_interrupted_run_leaves_a_video_that_plays(tmp_path, number):
         process.send_signal(number)
         assert process.wait(30) == 0
     frames, fps = read(out)
-    assert 10 < len(frames) < 1500
+    assert 0 < len(frames) < 750
     assert fps == 25.0
     assert not out.with_name("out.part.mp4").exists()
 

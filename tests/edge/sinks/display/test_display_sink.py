@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 import pytest
-from test_choose_screen import PAGE, observation, status
+from said import PAGE, observation, status
 
 from edge.errors import SinkError
 from edge.records import Counts
