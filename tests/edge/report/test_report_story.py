@@ -262,6 +262,7 @@ def test_rotated_files_come_along_in_their_order(tmp_path):
     story.read(files)
     assert (story.stays.count, story.files, story.broken.count) == (4, 4, 0)
     assert [file.name for file in find_logs([tmp_path / expected[1]])[0]] == [expected[1]]
+    assert [file.name for file in find_logs(tmp_path / expected[n] for n in (2, 0))[0]] == [expected[0], expected[2]]
 
 
 def test_a_file_that_is_compressed_meanwhile_is_read_all_the_same(tmp_path):
