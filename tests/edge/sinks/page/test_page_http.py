@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from page_parts import FACE, camera, make_reading, make_shown, make_status
 
+from edge.errors import SinkError
+
 TOKEN = "Zm9vYmFyYmF6cXV4Zm9vYmFy"  # noqa: S105  # opens nothing
 
 
@@ -205,6 +207,14 @@ def test_the_end_comes_within_a_second_whoever_watches(open_page):
         page.close()
         assert time.monotonic() - began < 1.0
         waiting.join()
+
+
+def test_a_server_that_has_ended_is_told_with_the_next_frame(open_page):
+    """So that the guard opens a new one."""
+    page = open_page()
+    page._server.close()
+    with pytest.raises(SinkError, match="expected the page's server at work"):
+        page.write(make_shown())
 
 
 def test_an_answer_that_fails_is_no_news_for_the_asker(open_page, caplog):
