@@ -79,12 +79,9 @@ class Site:
 
     def events(self) -> Response:
         """What is told of the run, as server-sent events."""
-        if request.method == "HEAD":
-            return Response(mimetype="text/event-stream")
         if not self.news.take_place():
             return _say(503, "Too many listen already.", _BUSY)
-        stream = self.news.stream(request.environ["waitress.client_disconnected"])
-        answer = Response(stream, mimetype="text/event-stream")
+        answer = Response(self.news.stream(), mimetype="text/event-stream")
         answer.call_on_close(self.news.leave_place)
         return answer
 

@@ -81,11 +81,11 @@ class News:
         """Make room for another one."""
         self._places.release()
 
-    def stream(self, is_gone: Callable[[], bool]) -> Iterator[bytes]:
-        """Events until `LIFE_S` have passed, `is_gone` says that nobody listens, or the page is closed."""
+    def stream(self) -> Iterator[bytes]:
+        """Events until `LIFE_S` have passed or the page is closed. The server ends it where nobody listens any more."""
         yield b"retry: 1000\n\n"
         ends_s, told_s = self._clock() + LIFE_S, float("-inf")
-        while self._clock() < ends_s and not is_gone():
+        while self._clock() < ends_s:
             now_s = self._clock()
             yield b"data: " + msgspec.json.encode(self._bulletin(now_s, told_s)) + b"\n\n"
             told_s = now_s - EVERY_S  # a frame that was captured before may be told of after

@@ -28,7 +28,7 @@ def news(clock):
 
 def listen(news):
     """What a stream says, after the line that has a browser ask again."""
-    stream = news.stream(lambda: False)
+    stream = news.stream()
     assert next(stream) == b"retry: 1000\n\n"
     return stream
 
