@@ -5,6 +5,9 @@ from enum import StrEnum
 
 from edge.errors import EdgeError
 
+INSTALL_AGAIN = "install again with sudo make install, or sudo ./install.sh of the release archive"
+"""Mends an installation of which something is damaged or missing."""
+
 
 class Status(StrEnum):
     """How a check ended. Only what has failed keeps the service from running."""

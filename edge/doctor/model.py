@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from edge.doctor.check import HEAVY_S, Check
 from edge.doctor.context import Context
-from edge.doctor.finding import Finding, failed, ok, warning
+from edge.doctor.finding import INSTALL_AGAIN, Finding, failed, from_error, ok, warning
 from edge.errors import ModelError
 from edge.machine import package_version
 from edge.shipped import SHIPPED_MODEL, model_path
@@ -69,7 +69,13 @@ def _is_shipped(path: Path) -> bool:
 def _read(path: Path) -> "tuple[bytes, Manifest]":
     from edge.manifest import read_model  # noqa: PLC0415  # as above
 
-    return read_model(path)
+    try:
+        return read_model(path)
+    except ModelError as error:
+        if path.resolve().parent != SHIPPED_MODEL.parent:
+            raise
+        # One that came with the program is not for its user to mend.
+        raise ModelError(f"{from_error(error).text}: {INSTALL_AGAIN}") from error
 
 
 CHECKS = (

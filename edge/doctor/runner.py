@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edge.doctor.check import Check
 from edge.doctor.context import Context
-from edge.doctor.finding import Finding, Status, failed, from_error
+from edge.doctor.finding import INSTALL_AGAIN, Finding, Status, failed, from_error
 from edge.doctor.programs import ask
 from edge.errors import EdgeError
 
@@ -42,9 +42,7 @@ def look(check: Check, context: Context) -> Finding:
     except EdgeError as error:
         return from_error(error)
     except ImportError as error:
-        return failed(
-            f"expected every package to load, found: {error}", "install again: sudo make install, or make run"
-        )
+        return failed(f"expected every package to load, found: {error}", f"{INSTALL_AGAIN}, or make run")
     except Exception as error:  # noqa: BLE001  # a check that breaks is a line of the report, whatever broke it
         sentence = " ".join(str(error).split())
         return failed(f"the check itself failed: {type(error).__name__}: {sentence}", "report this line")

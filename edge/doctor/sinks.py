@@ -5,7 +5,6 @@ from pathlib import Path
 from edge.doctor.check import Check
 from edge.doctor.context import Context
 from edge.doctor.finding import Finding, failed, ok, warning
-from edge.doctor.storage import existing_folder
 from edge.errors import SinkError
 
 _WRITE, _ENTER = 2, 1
@@ -42,7 +41,8 @@ def _closed(path: Path, context: Context) -> Finding:
     if context.at(_SERVICE_LOGS) in path.parents:
         return warning(f"{path}: the service's own: {name} cannot tell whether it is well", "sudo edge-emotion doctor")
     text = f"{path}: expected a log that {name} may write, found one that {name} may not"
-    return failed(text, f"sudo chown {name} {path if _is_there(path) else existing_folder(path)}")
+    # A folder is not taken away from whoever has it: it may be the system's.
+    return failed(text, f"sudo chown {name} {path}" if _is_there(path) else "set log.path to another place")
 
 
 def _is_there(path: Path) -> bool:

@@ -86,6 +86,16 @@ def test_a_model_that_cannot_be_trusted_is_named(find, config, copy, damage, wor
         assert found.remedy
 
 
+def test_a_damaged_model_that_came_with_the_program_is_installed_again(config, copy, monkeypatch):
+    """Nobody has another copy of it; the installer builds a damaged version anew."""
+    monkeypatch.setattr("edge.doctor.model.SHIPPED_MODEL", copy)
+    copy.write_bytes(b"no model")
+    (check,) = [check for check in CHECKS if check.name == "model"]
+    found = look(check, Context(config(f'[model]\npath = "{copy}"\n')))
+    assert (found.status, "expected sha256" in found.text) == ("failed", True)
+    assert "sudo make install" in found.remedy
+
+
 def test_an_interpreter_that_is_not_there_is_named(find, tmp_path, monkeypatch):
     """Here each package is broken, as when its wheel is for another processor."""
     for package in ("ai_edge_litert", "tflite_runtime"):

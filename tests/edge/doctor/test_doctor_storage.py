@@ -72,7 +72,7 @@ def test_a_log_that_is_there(find, config, tmp_path):
     [
         (lambda path: path.mkdir(), "found a folder", "set log.path"),
         (lambda path: (path.touch(), path.chmod(0o644)), "that somebody may write", "sudo chown somebody"),
-        (lambda path: path.parent.chmod(0o755), "that somebody may write", "sudo chown somebody"),
+        (lambda path: path.parent.chmod(0o755), "that somebody may write", "set log.path"),
         (lambda path: (path.parent.rmdir(), path.parent.touch()), "found a file", "set log.path"),
     ],
 )
