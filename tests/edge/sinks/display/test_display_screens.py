@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from edge.labels import EMOTIONS, UNCERTAIN
+from edge.records import Box
 from edge.sinks.colors import COLORS
 from edge.sinks.display.canvas import Canvas
 from edge.sinks.display.faces import draw_face
@@ -121,6 +122,15 @@ def test_a_long_address_takes_a_second_line():
 def test_a_text_with_a_word_longer_than_the_line_is_broken():
     lines = draw(Notice("camera", "title", "x" * 60), 128, 128)
     assert lines[70:].any()
+
+
+def test_a_text_never_leaves_its_place():
+    """What is too long is cut off, not written over its neighbour."""
+    canvas = Canvas(128, 64, colored=False)
+    canvas.text("a title of many words", Box(40, 20, 48, 20))
+    lit = np.argwhere(canvas.pixels.any(axis=2))
+    assert lit[:, 1].min() >= 39
+    assert lit[:, 1].max() <= 89
 
 
 def test_where_nobody_was_seen_the_minute_says_so():
