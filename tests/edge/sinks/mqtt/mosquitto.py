@@ -75,13 +75,13 @@ class Listener:
     user: whose password is the same word.
     """
 
-    def __init__(self, port, *, topic="#", user=None, **options):
+    def __init__(self, port, *, name="listener", topic="#", user=None, **options):
         from paho.mqtt.client import Client  # noqa: PLC0415  # the modules skip where it is missing
         from paho.mqtt.enums import CallbackAPIVersion  # noqa: PLC0415  # as above
 
         self.messages = []
         self._subscribed = threading.Event()
-        self._client = Client(CallbackAPIVersion.VERSION2, client_id="listener", **options)
+        self._client = Client(CallbackAPIVersion.VERSION2, client_id=name, **options)
         self._client.username_pw_set(user, user)
         self._client.on_connect = lambda client, *_: client.subscribe(topic, qos=1)
         self._client.on_subscribe = lambda *_: self._subscribed.set()
@@ -107,3 +107,6 @@ class Listener:
     def close(self):
         self._client.disconnect()
         self._client.loop_stop()
+        # It closes its last sockets when it is forgotten: here and now, if nothing refers to it in a circle.
+        self._client.on_connect = self._client.on_subscribe = self._client.on_message = None
+        del self._client
