@@ -72,8 +72,11 @@ def _write(story: Story, folder: Path) -> None:
 def _put(path: Path, content: bytes) -> Path:
     """Write a whole file, or leave the one before."""
     part = path.with_name(f".{path.name}.part")
-    part.write_bytes(content)
-    return part.replace(path)
+    try:
+        part.write_bytes(content)
+        return part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _cannot(folder: Path, error: OSError) -> SinkError:

@@ -225,7 +225,7 @@ def test_a_period_is_in_local_time_and_holds_its_last_day(log, capsys):
 def test_an_interrupted_report_leaves_the_one_before(log):
     """A full disk, for one: a page is replaced as a whole."""
     report(log)
-    before = Path("report/report.html").read_bytes()
+    before = {path: path.read_bytes() for path in Path("report").iterdir()}
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     log.write_text(DAY + stay(9000, 9100, 4, "fear"))
     resource.setrlimit(resource.RLIMIT_FSIZE, (5000, limit[1]))
@@ -233,7 +233,7 @@ def test_an_interrupted_report_leaves_the_one_before(log):
         assert report(log) == 3
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
-    assert Path("report/report.html").read_bytes() == before
+    assert {path: path.read_bytes() for path in Path("report").iterdir()} == before
 
 
 SCRIPT = """
