@@ -10,6 +10,7 @@ from typing import Protocol
 from edge import __version__
 from edge.board import Board, name_flags
 from edge.meters import Meters, Queue
+from edge.runtime.timings import Percentiles
 from edge.sinks.lines import now
 from edge.sources.base import Source
 from edge.sources.reopen import CameraState, ReopeningSource
@@ -100,6 +101,8 @@ class Health:
     ) -> None:
         self.last_error = LastError()
         self.stopping = self._silent = False
+        self._latency: Percentiles | None = None
+        self._sorted_s = 0.0
         self.stalls = 0
         self.sinks: Sequence[Reporting] = ()
         self._meters = meters
@@ -151,7 +154,7 @@ class Health:
     def status(self) -> Status:
         """All that is known at this moment."""
         state, meters, camera, clock_s = self.state, self._meters, self._camera, self._clock()
-        latency, flags = meters.latency.percentiles(), self._board.throttle_flags()
+        latency, flags = self._percentiles(clock_s), self._board.throttle_flags()
         alive = state == "running"
         return Status(
             version=__version__,
@@ -185,6 +188,12 @@ class Health:
             last_error=self.last_error.text,
             last_error_at=self.last_error.at,
         )
+
+    def _percentiles(self, now_s: float) -> Percentiles | None:
+        """Of the latency, and up to `RATE_S` old: to sort thousands of durations is most of a status' cost."""
+        if self._latency is None or now_s - self._sorted_s >= RATE_S:
+            self._latency, self._sorted_s = self._meters.latency.percentiles(), now_s
+        return self._latency
 
 
 def _tell(sink: Reporting, outlet: Queue | None) -> SinkStatus:

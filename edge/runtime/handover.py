@@ -59,7 +59,7 @@ class HandOver(Generic[T]):
                 self._items.popleft()
                 self.dropped += 1
             self._items.append(item)
-            if rouse:
+            if rouse or 2 * len(self._items) > self.capacity > 1:
                 self._roused.set()
             self._changed.notify_all()
 
@@ -96,7 +96,7 @@ class HandOver(Generic[T]):
         return self.get(timeout_s=0.0)
 
     def pause(self, seconds: float) -> None:
-        """Sleep for so long, or until an item comes that is to rouse the taker, or it is closed.
+        """Sleep for so long, until an item comes that is to rouse the taker, until it is half full, or closed.
 
         Waking a thread costs 30 to 200 µs of CPU on a desktop, far more than most takers spend on an item.
         """

@@ -32,7 +32,7 @@ class JsonLinesLog:
     """
 
     name = "log"
-    patience_s = 1.0  # lines are gathered before they are written, anyway
+    patience_s = 2.0  # what is new comes at once; lines are gathered before they are written, anyway
 
     def __init__(
         self,

@@ -179,3 +179,14 @@ def test_a_sink_is_told_of_with_its_queue(health, meters):
     mqtt, page = health.status().sinks
     assert mqtt == SinkStatus(name="mqtt", dropped=7, faults=2, waiting=2, capacity=2)
     assert page == SinkStatus(name="page")
+
+
+def test_the_latency_is_worked_out_now_and_then(health, meters, clock):
+    """However often it is asked for: sorting is most of a status' cost."""
+    process(meters, clock, health, frames=30, seconds=1)
+    assert health.status().latency_ms_p50 == 4.0
+    for _ in range(1000):
+        meters.latency.add(0.5)
+    assert health.status().latency_ms_p50 == 4.0
+    clock[0] += 3.0
+    assert health.status().latency_ms_p50 == 500.0

@@ -24,7 +24,7 @@ devices do not come all at once when their broker is there again."""
 STEADY_S = 60.0
 """A connection that lasted this long was well: the next wait begins with the shortest again."""
 
-LOOK_S = 1.0
+LOOK_S = 2.0
 """How often it is looked whether there is a new state, s."""
 
 LINGER_S = 2.0

@@ -29,7 +29,7 @@ EXPIRES_INTERVALS, LEAST_EXPIRY_S = 6, 60
 class MqttSink:
     """Puts what changes into a queue on disk, from where it is sent while there is a connection."""
 
-    patience_s = 1.0  # what changes comes at once
+    patience_s = 2.0  # what changes comes at once
 
     def __init__(
         self,

@@ -189,3 +189,20 @@ def test_a_pause_ends_for_what_should_not_wait():
     handover.put(2, rouse=True)
     thread.join(5)
     assert not thread.is_alive()
+
+
+def test_a_pause_ends_before_items_are_dropped():
+    """Half full is early enough; where there is room for the newest alone, each replaces the one before."""
+    handover = HandOver(Policy.NEWEST_WINS, capacity=4)
+    thread, _ = in_thread(lambda: handover.pause(1000))
+    for item in range(3):
+        handover.put(item)
+    thread.join(5)
+    assert not thread.is_alive()
+    newest = HandOver(Policy.NEWEST_WINS)
+    thread, _ = in_thread(lambda: newest.pause(1000))
+    newest.put(1)
+    newest.put(2)
+    thread.join(0.05)
+    assert thread.is_alive()
+    newest.close()
