@@ -15,6 +15,9 @@ from edge.errors import SinkError
 
 TOKEN = "Zm9vYmFyYmF6cXV4Zm9vYmFy"  # noqa: S105  # opens nothing
 
+SOON_S = 3.0
+"""A second, and what a busy machine adds."""
+
 
 @contextmanager
 def asking(page, path, *, method="GET", **headers):
@@ -32,6 +35,19 @@ def ask(page, path, **options):
     """Status, headers and body of an answer."""
     with asking(page, path, **options) as answer:
         return answer.status, answer.headers, answer.read()
+
+
+@contextmanager
+def one_who_waits(page):
+    """For a picture, longer than any test takes, until the page is closed."""
+    page._film._wait_s = 60.0
+    waiting = threading.Thread(target=ask, args=(page, "/frame?watcher=ann"))
+    waiting.start()
+    while not page._film.watchers:
+        pass
+    yield
+    page.close()
+    waiting.join()
 
 
 def listen(page):
@@ -162,12 +178,8 @@ def test_listeners_leave_threads_for_all_else(open_page):
     page = open_page(watchers=1)
     with asking(page, "/events") as first, asking(page, "/events") as second:
         next(events(first)), next(events(second))
-        waiting = threading.Thread(target=ask, args=(page, "/frame?watcher=ann"))
-        waiting.start()
-        began = time.monotonic()
-        assert ask(page, "/")[0] == 200
-        assert time.monotonic() - began < 0.5
-        waiting.join()
+        with one_who_waits(page):
+            assert ask(page, "/")[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -194,19 +206,15 @@ def test_a_program_brings_the_token_in_a_header(open_page, tmp_path):
     assert ask(page, "/status", Authorization=f"Bearer {TOKEN}")[0] == 200
 
 
-def test_the_end_comes_within_a_second_whoever_watches(open_page):
+def test_the_end_comes_soon_whoever_watches(open_page):
     """A watcher that waits, a listener, one that has gone, one that never reads."""
     page = open_page()
     with asking(page, "/events") as listener, asking(page, "/events"):
         next(events(listener))
-        waiting = threading.Thread(target=ask, args=(page, "/frame?watcher=ann"))
-        waiting.start()
-        while not page._film.watchers:
-            pass
-        began = time.monotonic()
-        page.close()
-        assert time.monotonic() - began < 1.0
-        waiting.join()
+        with one_who_waits(page):
+            began = time.monotonic()
+            page.close()
+            assert time.monotonic() - began < SOON_S
 
 
 def test_a_server_that_has_ended_is_told_with_the_next_frame(open_page):
