@@ -59,9 +59,11 @@ def test_each_device_may_say_all_that_it_has_to(fleet, home_assistant, new_setti
     wait_for(lambda: len([topic for topic, *_ in home_assistant.messages if topic.endswith("/config")]) == 4)
 
 
-def test_a_device_cannot_speak_for_another(fleet, new_settings, open_sink, tmp_path):
-    """Nor with a password of its own."""
-    sink = open_sink(new_settings(fleet, device_id="a2", username="a1", password_file=str(tmp_path / "a1")))
+@pytest.mark.parametrize("discovery", ["", "homeassistant"])
+def test_a_device_cannot_speak_for_another(fleet, new_settings, open_sink, tmp_path, discovery):
+    """Neither on its topics nor to Home Assistant, and with a password of its own least of all."""
+    theirs = {"device_id": "a2", "username": "a1", "password_file": str(tmp_path / "a1"), "discovery": discovery}
+    sink = open_sink(new_settings(fleet, **theirs))
     wait_for(lambda: sink.error)
     assert "found: not authorized: see the broker's access list" in sink.error
 
