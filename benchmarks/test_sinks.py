@@ -131,6 +131,7 @@ def casts(tmp_path_factory, broker):
     }
 
 
+@pytest.mark.timeout(1200)
 def test_cost_of_each_sink(benchmark, casts):
     """Kept as a table and as numbers; what sends and keeps readings costs less than a twentieth more than nothing."""
     costs = benchmark.pedantic(compare, args=(make_scene("slow"), casts), rounds=1)
