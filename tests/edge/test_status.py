@@ -8,35 +8,15 @@ from dataclasses import dataclass
 import msgspec
 import pytest
 from rich.console import Console
+from statuses import HEALTHY as RUNNING
 
 from edge import __main__ as command_line
 from edge import show
 from edge.errors import ServiceError
 from edge.runtime.answer import Answerer
 from edge.show import describe
-from edge.status import SinkStatus, Status, ask_status
+from edge.status import SinkStatus, ask_status
 
-RUNNING = Status(
-    version="1.2.3",
-    pid=4711,
-    state="running",
-    since="2026-11-20T12:00:00Z",
-    uptime_s=7384.0,
-    source="/dev/video0",
-    frames=1234,
-    fps=29.8,
-    latency_ms_p50=3.41,
-    latency_ms_p95=8.99,
-    faces=2,
-    dropped=5,
-    undelivered=0,
-    reopens=1,
-    log="/var/log/edge-emotion/readings.jsonl",
-    log_dropped=0,
-    temperature_c=61.5,
-    throttled=[],
-    core_v=0.85,
-)
 LOST = msgspec.structs.replace(
     RUNNING, state="camera lost", camera_error="it was unplugged", retry_in_s=7.6, fps=0.0, faces=0
 )

@@ -9,30 +9,12 @@ import pytest
 pytest.importorskip("prometheus_client", reason="prometheus_client is not installed")
 pytest.importorskip("waitress", reason="waitress is not installed")
 
-from edge.runtime.answer import Answerer
-from edge.status import SinkStatus, Status
+from statuses import HEALTHY
 
-STATUS = Status(
-    version="1.2.3",
-    pid=4711,
-    state="running",
-    since="2026-11-20T12:00:00Z",
-    uptime_s=1.0,
-    source="/dev/video0",
-    frames=1,
-    fps=1.0,
-    latency_ms_p50=None,
-    latency_ms_p95=None,
-    faces=0,
-    dropped=0,
-    undelivered=0,
-    reopens=0,
-    log="log.jsonl",
-    log_dropped=0,
-    temperature_c=None,
-    throttled=None,
-    core_v=None,
-)
+from edge.runtime.answer import Answerer
+from edge.status import SinkStatus
+
+STATUS = HEALTHY
 
 
 @pytest.fixture

@@ -9,16 +9,13 @@ pytest.importorskip("flask", reason="the live page needs Flask: pip install 'edg
 pytest.importorskip("waitress", reason="the live page needs waitress: pip install 'edge-emotion[web]'")
 
 import msgspec
+from statuses import HEALTHY
 
 from edge.doctor.context import Identity
 from edge.runtime.answer import Answerer
-from edge.status import SinkStatus, Status
+from edge.status import SinkStatus
 
-STATUS = Status(
-    version="1.2.3", pid=4711, state="running", since="2026-11-20T12:00:00Z", uptime_s=1.0, source="camera", frames=1,
-    fps=1.0, latency_ms_p50=None, latency_ms_p95=None, faces=0, dropped=0, undelivered=0, reopens=0, log="log.jsonl",
-    log_dropped=0, temperature_c=None, throttled=None, core_v=None,
-)  # fmt: skip
+STATUS = HEALTHY
 
 SECRET = "Zm9vYmFyYmF6cXV4Zm9vYmFy"  # noqa: S105  # opens nothing
 ROOT, SOMEBODY = Identity("root", 0, frozenset([0])), Identity("somebody", 54321, frozenset([54321]))

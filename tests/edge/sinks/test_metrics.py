@@ -19,6 +19,7 @@ pytest.importorskip("prometheus_client", reason="prometheus_client is not instal
 pytest.importorskip("waitress", reason="waitress is not installed")
 
 from prometheus_client.parser import text_string_to_metric_families
+from statuses import HEALTHY
 
 from edge.errors import SinkError
 from edge.manifest import read_manifest
@@ -27,35 +28,20 @@ from edge.runtime.handover import HandOver, Policy
 from edge.shipped import SHIPPED_MODEL
 from edge.sink_settings import MetricsSettings
 from edge.sinks.metrics.endpoint import MetricsEndpoint
-from edge.status import SinkStatus, Status
+from edge.status import SinkStatus
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "metrics.md"
 
 MODEL = read_manifest(SHIPPED_MODEL.with_suffix(".json"))
 
-STATUS = Status(
-    version="1.2.3",
-    pid=4711,
-    state="running",
-    since="2026-11-20T12:00:00Z",
-    uptime_s=7384.0,
-    source="/dev/video0",
-    frames=1234,
-    fps=29.8,
-    latency_ms_p50=3.41,
-    latency_ms_p95=8.99,
-    faces=2,
-    dropped=5,
-    undelivered=0,
+STATUS = msgspec.structs.replace(
+    HEALTHY,
     reopens=3,
     stalls=4,
-    log="/var/log/edge-emotion/readings.jsonl",
     log_dropped=7,
     log_bytes=123456,
     log_flushes=89,
-    temperature_c=61.5,
     throttled=["throttled", "under-voltage since boot"],
-    core_v=0.85,
     sinks=[
         SinkStatus(name="mqtt", error="the broker is away", dropped=11, faults=6, stored=42, lost=3),
         SinkStatus(name="metrics"),
