@@ -63,26 +63,20 @@ def run(settings: Settings, *, json_output: bool, asked: Asked = NOTHING) -> Non
             undo.callback(viewer.close)
         log = open_log(settings.log, source, retention_days=settings.privacy.retention_days)
         undo.callback(log.close)
-        sinks: list[Sink] = [log]
-        if json_output:
-            sinks.append(JsonLinesOutput(say_none=source.stills))
-        summary_interval_s = 0.0
-        if is_journal(person):  # a line a second would wear the disk: a summary takes the console's place
-            summary_interval_s = settings.log.summary_interval_s
-        else:
-            console = _open_console(source, log.path, meters, person)
-            undo.callback(console.close)
-            sinks.append(console)
+        printers = _open_printers(source, log.path, meters, person, json_output=json_output)
+        for printer in printers:
+            undo.callback(printer.close)
         health = Health(meters, source, log, Board(), stalled_s=settings.source.stall_timeout_s)
         steps = new_steps(stills=source.stills)
         extras = open_extras(settings, Surroundings(health.status, meters, steps.namer.model))
         health.sinks = [*extras.sinks, *extras.viewers, *extras.servers]
-        service = Service(health, summary_interval_s=summary_interval_s)
+        # In a journal a line a second would wear the disk: a summary takes the console's place.
+        service = Service(health, summary_interval_s=settings.log.summary_interval_s if is_journal(person) else 0.0)
         undo.callback(service.close)
         pipeline = Pipeline(
             source,
             steps,
-            [*sinks, *extras.sinks],
+            [log, *printers, *extras.sinks],
             meters,
             settings,
             viewers=[*extras.viewers, *showing.viewers],
@@ -143,6 +137,12 @@ def open_log(settings: LogSettings, source: Source, *, retention_days: float = 0
         flush_s=settings.flush_s,
         keeping=new_keeping(settings, retention_days=retention_days) if rotates else None,
     )
+
+
+def _open_printers(source: Source, log_path: str, meters: Meters, person: TextIO, *, json_output: bool) -> list[Sink]:
+    """What prints: readings for a pipe, and a console for a person, but not for a journal."""
+    printers: list[Sink] = [JsonLinesOutput(say_none=source.stills)] if json_output else []
+    return printers if is_journal(person) else [*printers, _open_console(source, log_path, meters, person)]
 
 
 def _open_console(source: Source, log_path: str, meters: Meters, person: TextIO) -> Sink:
