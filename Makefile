@@ -5,7 +5,7 @@ RUN ?= runs/$(MODEL)
 SYSTEM_PACKAGES = chromium mosquitto mosquitto-clients prometheus
 
 .DEFAULT_GOAL := help
-.PHONY: help setup-system run test train sheet evaluate conditions convert bench bench-peers clip lint format lock install uninstall dist deb clean
+.PHONY: help setup-system run extras test train sheet evaluate conditions convert bench bench-peers clip lint format lock install uninstall dist deb clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,6 +16,11 @@ setup-system: ## with sudo: what some tests need from apt: a browser, an MQTT br
 
 run: .venv/ready ## read the camera (or play the clip) and log expressions; SOURCE=… ARGS=…
 	@.venv/bin/edge-emotion run $(if $(SOURCE),--source "$(SOURCE)") $(ARGS)
+
+extras: .venv/ready ## what --view and small displays need, beside the runtime
+	@.venv/bin/python -m ensurepip --default-pip >/dev/null
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r edge/requirements-extras.txt
+	@.venv/bin/python -m pip uninstall --quiet --yes setuptools pip
 
 test: .venv-dev/ready .venv-tflite/ready .venv-dist/ready ## install what the tests need and run them, with both interpreters
 	.venv-dev/bin/python -m pytest

@@ -84,7 +84,9 @@ def _open_mqtt(settings: MqttSettings, surroundings: Surroundings) -> "MqttSink"
     except ModuleNotFoundError as error:
         if error.name is None or not error.name.startswith("paho"):
             raise
-        raise SinkError("expected the package paho-mqtt, found none: pip install 'edge-emotion[mqtt]'") from error
+        raise SinkError(
+            "expected the package paho-mqtt, found none: pip install '.[mqtt]' in the project's folder"
+        ) from error
     return MqttSink(settings, labels=surroundings.labels, status=surroundings.status)
 
 

@@ -18,7 +18,7 @@ def _metrics(context: Context) -> Finding:
         return ok("not asked for")
     if missing := [name for name in PACKAGES if find_spec(name) is None]:
         text = f"expected the package {missing[0]}, found none"
-        return warning(text, "pip install 'edge-emotion[metrics]'")
+        return warning(text, "pip install '.[metrics]' in the project's folder")
     service = running_service(context)
     served = [sink for sink in service.sinks if sink.name == "metrics"] if service else []
     if served:

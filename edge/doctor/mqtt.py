@@ -29,7 +29,7 @@ def _mqtt(context: Context) -> Finding:
     if not settings.host:
         return ok("not asked for")
     if find_spec("paho") is None:
-        return warning("expected the package paho-mqtt, found none", "pip install 'edge-emotion[mqtt]'")
+        return warning("expected the package paho-mqtt, found none", "pip install '.[mqtt]' in the project's folder")
     service = running_service(context)
     served = [sink for sink in service.sinks if sink.name == "mqtt"] if service else []
     if served:

@@ -19,7 +19,7 @@ def _page(context: Context) -> Finding:
     if not settings.enabled:
         return ok("not asked for")
     if missing := [name for name in PACKAGES if find_spec(name) is None]:
-        return warning(f"expected the package {missing[0]}, found none", "pip install 'edge-emotion[web]'")
+        return warning(f"expected the package {missing[0]}, found none", "pip install '.[web]' in the project's folder")
     service = running_service(context)
     served = [sink for sink in service.sinks if sink.name == "page"] if service else []
     if served:

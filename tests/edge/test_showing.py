@@ -161,7 +161,7 @@ def test_a_run_that_cannot_begin_leaves_nothing_of_the_video(tmp_path, settings)
 
 def test_q_in_the_window_ends_the_run(tmp_path, settings, monkeypatch):
     """In good order, long before the camera would: with a summary, and the log written."""
-    pygame = pytest.importorskip("pygame", reason="pygame is not installed: pip install 'edge-emotion[view]'")
+    pygame = pytest.importorskip("pygame", reason="pygame is not installed: make extras")
     from edge.sinks.window.screen import PygameScreen  # noqa: PLC0415  # needs pygame, as said above
 
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")

@@ -115,7 +115,7 @@ def _missing(error: ModuleNotFoundError) -> SinkError:
     }
     luma = (
         "luma.oled and luma.lcd",
-        "pip install 'edge-emotion[display]', or apt's python3-luma.oled python3-luma.lcd",
+        "make extras, or apt's python3-luma.oled python3-luma.lcd",
     )
     name, remedy = packages.get(top, luma)
     return SinkError(f"expected the package {name}, found none: {remedy}")

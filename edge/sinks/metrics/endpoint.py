@@ -37,7 +37,7 @@ class MetricsEndpoint:
             from edge.sinks.web_server import Server, listen  # noqa: PLC0415  # likewise waitress
         except ModuleNotFoundError as error:
             raise SinkError(
-                f"expected the package {error.name}, found none: pip install 'edge-emotion[metrics]'"
+                f"expected the package {error.name}, found none: pip install '.[metrics]' in the project's folder"
             ) from error
         registry = prometheus.CollectorRegistry()
         prometheus.ProcessCollector(registry=registry)

@@ -52,7 +52,7 @@ class LivePage:
             from edge.sinks.web_server import Server, listen  # noqa: PLC0415  # likewise waitress
         except ModuleNotFoundError as error:
             raise SinkError(
-                f"expected the package {error.name}, found none: pip install 'edge-emotion[web]'"
+                f"expected the package {error.name}, found none: pip install '.[web]' in the project's folder"
             ) from error
         token = find_token(settings)
         image = image_maker(shows, width=settings.width, quality=settings.quality)

@@ -51,7 +51,7 @@ def open_screen(title: str) -> Screen:
         return OpencvScreen(title)
     raise SinkError(
         "the window: expected the package pygame, or an OpenCV with windows, found neither: "
-        "pip install 'edge-emotion[view]', or sudo apt install python3-pygame"
+        "make extras, or sudo apt install python3-pygame"
     )
 
 

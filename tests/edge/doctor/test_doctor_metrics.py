@@ -85,4 +85,4 @@ def test_a_missing_package_is_named(find, enabled, monkeypatch):
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
     found = find("metrics", config=enabled)
     assert found.status == "warning"
-    assert found.remedy == "pip install 'edge-emotion[metrics]'"
+    assert found.remedy == "pip install '.[metrics]' in the project's folder"

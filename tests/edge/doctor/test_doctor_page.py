@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-pytest.importorskip("flask", reason="the live page needs Flask: pip install 'edge-emotion[web]'")
-pytest.importorskip("waitress", reason="the live page needs waitress: pip install 'edge-emotion[web]'")
+pytest.importorskip("flask", reason="the live page needs Flask: pip install '.[web]' in the project's folder")
+pytest.importorskip("waitress", reason="the live page needs waitress: pip install '.[web]' in the project's folder")
 
 import msgspec
 from statuses import HEALTHY
@@ -111,4 +111,4 @@ def test_the_service_that_runs_knows_best(find, asked_for, open_root, free, fact
 def test_a_missing_package_is_named(find, asked_for, monkeypatch):
     """With the command that brings it."""
     monkeypatch.setitem(sys.modules, "flask", None)
-    assert find("page", config=asked_for()).remedy == "pip install 'edge-emotion[web]'"
+    assert find("page", config=asked_for()).remedy == "pip install '.[web]' in the project's folder"

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-pytest.importorskip("waitress", reason="the live page needs waitress: pip install 'edge-emotion[web]'")
+pytest.importorskip("waitress", reason="the live page needs waitress: pip install '.[web]' in the project's folder")
 
 from edge.errors import SinkError
 from edge.sinks import web_server

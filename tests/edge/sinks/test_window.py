@@ -14,7 +14,7 @@ from edge.sinks.window import screen as screen_module
 from edge.sinks.window.screen import has_opencv_windows, open_screen
 from edge.sinks.window.viewer import Window
 
-pygame = pytest.importorskip("pygame", reason="pygame is not installed: pip install 'edge-emotion[view]'")
+pygame = pytest.importorskip("pygame", reason="pygame is not installed: make extras")
 
 
 @pytest.fixture(autouse=True)

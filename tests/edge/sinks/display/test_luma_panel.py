@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-pytest.importorskip("luma.core", reason="luma is not installed: pip install 'edge-emotion[display]'")
-pytest.importorskip("luma.oled", reason="luma.oled is not installed: pip install 'edge-emotion[display]'")
-pytest.importorskip("luma.lcd", reason="luma.lcd is not installed: pip install 'edge-emotion[display]'")
+pytest.importorskip("luma.core", reason="luma is not installed: make extras")
+pytest.importorskip("luma.oled", reason="luma.oled is not installed: make extras")
+pytest.importorskip("luma.lcd", reason="luma.lcd is not installed: make extras")
 
 from luma.core.device import dummy
 from luma.core.interface.serial import noop

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from mosquitto import wait_for
 
-pytest.importorskip("paho.mqtt", reason="paho-mqtt is not installed: pip install 'edge-emotion[mqtt]'")
+pytest.importorskip("paho.mqtt", reason="paho-mqtt is not installed: pip install '.[mqtt]' in the project's folder")
 
 from edge.records import Counts, Observation
 

@@ -11,7 +11,7 @@ import pytest
 from device import LABELS
 from mosquitto import wait_for
 
-pytest.importorskip("paho.mqtt", reason="paho-mqtt is not installed: pip install 'edge-emotion[mqtt]'")
+pytest.importorskip("paho.mqtt", reason="paho-mqtt is not installed: pip install '.[mqtt]' in the project's folder")
 pytest.importorskip("jinja2", reason="jinja2 is not installed: Home Assistant's templates are written in it")
 
 import jinja2

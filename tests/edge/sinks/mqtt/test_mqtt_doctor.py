@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from mosquitto import PASSWD, wait_for
 
-pytest.importorskip("paho.mqtt", reason="paho-mqtt is not installed: pip install 'edge-emotion[mqtt]'")
+pytest.importorskip("paho.mqtt", reason="paho-mqtt is not installed: pip install '.[mqtt]' in the project's folder")
 
 from edge.doctor import mqtt
 from edge.doctor.context import Context
@@ -114,4 +114,4 @@ def test_what_the_running_service_says_is_passed_on(find, tmp_path, world, said,
 def test_a_missing_package_is_named(find, monkeypatch):
     """With the command that brings it."""
     monkeypatch.setitem(sys.modules, "paho", None)
-    assert find('host = "broker"').remedy == "pip install 'edge-emotion[mqtt]'"
+    assert find('host = "broker"').remedy == "pip install '.[mqtt]' in the project's folder"

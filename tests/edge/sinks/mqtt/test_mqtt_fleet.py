@@ -9,7 +9,7 @@ from shutil import which
 import pytest
 from mosquitto import PASSWD, wait_for
 
-pytest.importorskip("paho.mqtt", reason="paho-mqtt is not installed: pip install 'edge-emotion[mqtt]'")
+pytest.importorskip("paho.mqtt", reason="paho-mqtt is not installed: pip install '.[mqtt]' in the project's folder")
 
 DOCS = Path(__file__).parents[4] / "docs"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from mosquitto import wait_for
 
-pytest.importorskip("paho.mqtt", reason="paho-mqtt is not installed: pip install 'edge-emotion[mqtt]'")
+pytest.importorskip("paho.mqtt", reason="paho-mqtt is not installed: pip install '.[mqtt]' in the project's folder")
 
 from edge.sinks.mqtt import link
 

@@ -40,10 +40,10 @@ def test_the_run_goes_on(tmp_path, monkeypatch, fault):
     if fault == "package missing":
         (tmp_path / "paho").mkdir()
         (tmp_path / "paho/__init__.py").write_text("raise ModuleNotFoundError('no', name='paho')")
-        words = "expected the package paho-mqtt, found none: pip install 'edge-emotion[mqtt]'"
+        words = "expected the package paho-mqtt, found none: pip install '.[mqtt]' in the project's folder"
         monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     elif find_spec("paho") is None:
-        pytest.skip("paho-mqtt is not installed: pip install 'edge-emotion[mqtt]'")
+        pytest.skip("paho-mqtt is not installed: pip install '.[mqtt]' in the project's folder")
     source = "demo.mp4" if fault == "port closed" else "astronaut_face.png"  # a connection takes a moment to fail
     done = run(tmp_path, mqtt, "--source", REPOSITORY / "edge/assets" / source)
     assert done.returncode == 0, done.stderr
@@ -55,7 +55,7 @@ def test_the_run_goes_on(tmp_path, monkeypatch, fault):
 
 def test_readings_of_a_run_reach_the_broker(tmp_path, broker, listen):
     """The command as a user starts it: what changes in the clip arrives, and availability ends with `offline`."""
-    pytest.importorskip("paho.mqtt", reason="paho-mqtt is not installed: pip install 'edge-emotion[mqtt]'")
+    pytest.importorskip("paho.mqtt", reason="paho-mqtt is not installed: pip install '.[mqtt]' in the project's folder")
     listener = listen(broker)
     done = run(tmp_path, f"host = '127.0.0.1'\nport = {broker.port}", "--source", REPOSITORY / "edge/assets/demo.mp4")
     assert done.returncode == 0, done.stderr
@@ -69,7 +69,7 @@ def test_readings_of_a_run_reach_the_broker(tmp_path, broker, listen):
 
 def test_what_is_wrong_is_in_the_status(tmp_path, world):
     """For `edge-emotion status`, systemd and the figures; what waits and what was dropped is there as well."""
-    pytest.importorskip("paho.mqtt", reason="paho-mqtt is not installed: pip install 'edge-emotion[mqtt]'")
+    pytest.importorskip("paho.mqtt", reason="paho-mqtt is not installed: pip install '.[mqtt]' in the project's folder")
     settings = Settings(
         mqtt=MqttSettings(host="127.0.0.1", port=free_port(), device_id="pi", queue=str(tmp_path / "queue"))
     )

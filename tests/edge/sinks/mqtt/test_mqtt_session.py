@@ -7,7 +7,7 @@ import time
 import pytest
 from certificates import OPENSSL, Authority
 
-pytest.importorskip("paho.mqtt", reason="paho-mqtt is not installed: pip install 'edge-emotion[mqtt]'")
+pytest.importorskip("paho.mqtt", reason="paho-mqtt is not installed: pip install '.[mqtt]' in the project's folder")
 
 from socket import create_server
 

@@ -11,7 +11,9 @@ def open_page():
     """Open a page; each is closed after the test."""
     viewer = pytest.importorskip("edge.sinks.page.viewer")
     for package in ("flask", "waitress"):
-        pytest.importorskip(package, reason=f"the live page needs {package}: pip install 'edge-emotion[web]'")
+        pytest.importorskip(
+            package, reason=f"the live page needs {package}: pip install '.[web]' in the project's folder"
+        )
     pages = []
 
     def open_one(*, shows="full", status=make_status, **settings):

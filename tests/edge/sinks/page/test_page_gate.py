@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-pytest.importorskip("flask", reason="the live page needs Flask: pip install 'edge-emotion[web]'")
+pytest.importorskip("flask", reason="the live page needs Flask: pip install '.[web]' in the project's folder")
 from werkzeug.test import Client
 from werkzeug.wrappers import Response
 
