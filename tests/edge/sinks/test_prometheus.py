@@ -251,5 +251,5 @@ def test_a_port_that_cannot_be_had_is_one_line(endpoint, asked, meters, address,
 def test_a_missing_package_is_one_line(asked, meters, monkeypatch):
     """With the command that brings it."""
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
-    with pytest.raises(SinkError, match=r"^expected the package prometheus_client, found none: pip install 'edge-"):
+    with pytest.raises(SinkError, match=r"^expected the package prometheus_client, found none: pip install '"):
         MetricsEndpoint(MetricsSettings(port=0), status=asked, meters=meters, model=MODEL)

@@ -151,7 +151,7 @@ def test_without_a_screen_one_line_says_so(monkeypatch, driver, ended):
 def test_without_pygame_and_without_windows_in_opencv_one_line_says_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "pygame", None)
     monkeypatch.setattr(screen_module, "has_opencv_windows", lambda: False)
-    with pytest.raises(SinkError, match=r"expected the package pygame, .* found neither: pip install"):
+    with pytest.raises(SinkError, match=r"expected the package pygame, .* found neither: make extras"):
         open_screen("clip")
 
 

@@ -288,7 +288,7 @@ def test_a_bus_that_is_none_is_told(tmp_path):
 @pytest.mark.parametrize(
     ("module", "name", "line"),
     [
-        ("luma.oled", "ssd1306", r"luma\.oled and luma\.lcd, found none: pip install"),
+        ("luma.oled", "ssd1306", r"luma\.oled and luma\.lcd, found none: make extras"),
         ("RPi", "ili9341", r"RPi\.GPIO, found none: sudo apt install python3-rpi-lgpio"),
         ("spidev", "ili9341", "spidev, found none: sudo apt install python3-spidev"),
     ],
