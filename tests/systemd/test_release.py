@@ -6,7 +6,6 @@ import os
 import platform
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 
 import pytest
@@ -32,8 +31,7 @@ def archive(tmp_path_factory):
 
 @pytest.fixture
 def unpacked(archive, tmp_path):
-    with tarfile.open(archive) as file:
-        file.extractall(tmp_path, filter="data")
+    start("tar", "-xzf", archive, "-C", tmp_path, environment=os.environ)  # as a user would
     return next(tmp_path.glob("edge-emotion-*"))
 
 

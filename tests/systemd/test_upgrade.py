@@ -67,7 +67,7 @@ def test_a_version_that_names_the_face_otherwise_fails_its_self_test(install, re
     """That the program ends well is not enough: it must say what it should of the picture that ships."""
     folder = release("1.1.0")
     with (folder / "edge/run.py").open("a") as module:
-        module.write("\n\ndef run(settings, *, json_output):\n    print('{}')\n")
+        module.write("\n\ndef run(settings, **_):\n    print('{}')\n")
     done = install(folder)
     assert done.returncode == 4
     assert done.stderr.startswith("error: the self-test failed: expected a happy face ")

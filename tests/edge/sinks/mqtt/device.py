@@ -6,10 +6,10 @@ from itertools import count
 from pathlib import Path
 
 import msgspec
-from statuses import HEALTHY
 
 from edge.config import read_settings
 from edge.records import Box, Observation, Reading
+from edge.status import Status
 
 LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
@@ -18,10 +18,10 @@ class World:
     """What the sink is told of the run. status: may be exchanged."""
 
     def __init__(self):
-        self.status = msgspec.structs.replace(
-            HEALTHY,
+        self.status = Status(
             version="1.0.0",
             pid=1,
+            state="running",
             since="2026-11-20T10:00:00Z",
             uptime_s=60.0,
             source="a camera",
@@ -31,9 +31,12 @@ class World:
             latency_ms_p95=9.0,
             faces=1,
             dropped=0,
+            undelivered=0,
             reopens=0,
             log="readings.jsonl",
+            log_dropped=0,
             temperature_c=51.5,
+            throttled=[],
             core_v=None,
         )
 
