@@ -3,7 +3,7 @@
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TextIO
 
@@ -56,32 +56,26 @@ def run(settings: Settings, *, json_output: bool, asked: Asked = NOTHING) -> Non
     meters = Meters()
     with ExitStack() as undo:
         source = open_source(settings.source, color=needs_color(settings, shown=bool(asked)), paced=asked.view)
-        undo.callback(source.close)
+        undo.enter_context(closing(source))
         showing = Showing(asked, source, ask_stop=lambda: pipeline.ask_stop())  # noqa: PLW0108  # made below
         undo.callback(showing.finish)
         for viewer in showing.viewers:
-            undo.callback(viewer.close)
+            undo.enter_context(closing(viewer))
         log = open_log(settings.log, source, retention_days=settings.privacy.retention_days)
-        undo.callback(log.close)
+        undo.enter_context(closing(log))
         printers = _open_printers(source, log.path, meters, person, json_output=json_output)
         for printer in printers:
-            undo.callback(printer.close)
+            undo.enter_context(closing(printer))
         health = Health(meters, source, log, Board(), stalled_s=settings.source.stall_timeout_s)
         steps = new_steps(stills=source.stills)
         extras = open_extras(settings, Surroundings(health.status, meters, steps.namer.model))
         health.sinks = [*extras.sinks, *extras.viewers, *extras.servers]
         # In a journal a line a second would wear the disk: a summary takes the console's place.
         service = Service(health, summary_interval_s=settings.log.summary_interval_s if is_journal(person) else 0.0)
-        undo.callback(service.close)
+        undo.enter_context(closing(service))
+        sinks, viewers = [log, *printers, *extras.sinks], [*extras.viewers, *showing.viewers]
         pipeline = Pipeline(
-            source,
-            steps,
-            [log, *printers, *extras.sinks],
-            meters,
-            settings,
-            viewers=[*extras.viewers, *showing.viewers],
-            servers=extras.servers,
-            watch=service,
+            source, steps, sinks, meters, settings, viewers=viewers, servers=extras.servers, watch=service
         )
         undo.pop_all()  # from here on the pipeline closes what it was given
     with ExitStack() as ending:
