@@ -58,6 +58,7 @@ class Meters:
             self.frames_with_face += counts.frames_with_face
             self.faces = counts.most_faces
             return
-        self.emotions.update(reading.emotion for reading in readings)
-        self.frames_with_face += bool(readings)
         self.faces = len(readings)
+        if readings:
+            self.emotions.update(reading.emotion for reading in readings)
+            self.frames_with_face += 1

@@ -73,9 +73,15 @@ def run(settings: Settings, *, json_output: bool, asked: Asked = NOTHING) -> Non
         # In a journal a line a second would wear the disk: a summary takes the console's place.
         service = Service(health, summary_interval_s=settings.log.summary_interval_s if is_journal(person) else 0.0)
         undo.enter_context(closing(service))
-        sinks, viewers = [log, *printers, *extras.sinks], [*extras.viewers, *showing.viewers]
         pipeline = Pipeline(
-            source, steps, sinks, meters, settings, viewers=viewers, servers=extras.servers, watch=service
+            source,
+            steps,
+            [log, *printers, *extras.sinks],
+            meters,
+            settings,
+            viewers=[*extras.viewers, *showing.viewers],
+            servers=extras.servers,
+            watch=service,
         )
         undo.pop_all()  # from here on the pipeline closes what it was given
     with ExitStack() as ending:

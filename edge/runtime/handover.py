@@ -79,7 +79,7 @@ class HandOver(Generic[T]):
             self._changed.wait_for(lambda: self._closed or self._items, timeout_s)
             if self._items:
                 item = self._items.popleft()
-                if not self._items and not self._closed:
+                if self._roused.is_set() and not self._items and not self._closed:
                     self._roused.clear()
                 self._changed.notify_all()
                 return item
@@ -93,6 +93,8 @@ class HandOver(Generic[T]):
         Raises:
             Closed: nothing more will come.
         """
+        if not self._items and not self._closed:
+            return None  # asked with every frame: no lock for nothing
         return self.get(timeout_s=0.0)
 
     def pause(self, seconds: float) -> None:
