@@ -101,20 +101,27 @@ test-pi-vm: .venv/ready .venv-dist/ready ## the appliance, installed and run in 
 clean: ## remove the environments
 	rm -rf .venv .venv-dev .venv-tflite .venv-peers .venv-dist
 
+# An environment whose Python has become another one, as by an upgrade of the system, is made again.
+.SECONDEXPANSION:
+.PHONY: stale
+stale = $(shell [ ! -e $(1)/pyvenv.cfg ] || \
+    $(1)/bin/python -c 'import os, sys; sys.exit(not os.path.isdir("%s/lib/python%d.%d" % (sys.prefix, *sys.version_info[:2])))' \
+    2>/dev/null || echo stale)
+
 # The runtime alone. Where apt's picamera2 is, the environment sees it; the lock's numpy is apt's own version, so that
 # apt's stays in use (a newer one beside it breaks picamera2).
-.venv/ready: edge/requirements.txt pyproject.toml
+.venv/ready: edge/requirements.txt pyproject.toml $$(call stale,.venv)
 	@$(call new_environment,.venv,$(shell $(PYTHON) -c 'import importlib.util as u; print("--system-site-packages" if u.find_spec("picamera2") else "")'))
 	@$(call install,.venv,edge/requirements.txt)
 	@.venv/bin/pip uninstall --quiet --yes setuptools pip # 25 MB that a device does not need to run
 
 # All stages: training, conversion, tests, lint.
-.venv-dev/ready: tests/requirements.txt pyproject.toml
+.venv-dev/ready: tests/requirements.txt pyproject.toml $$(call stale,.venv-dev)
 	@$(call new_environment,.venv-dev,)
 	@$(call install,.venv-dev,tests/requirements.txt)
 
 # The edge alone on tflite-runtime, which needs an older numpy and has no wheel for Python 3.12 and later.
-.venv-tflite/ready: tests/requirements-tflite.txt pyproject.toml
+.venv-tflite/ready: tests/requirements-tflite.txt pyproject.toml $$(call stale,.venv-tflite)
 	@if $(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] > (3, 11))'; then \
 	    $(call new_environment,.venv-tflite,) && $(call install,.venv-tflite,tests/requirements-tflite.txt); \
 	else \
@@ -122,13 +129,13 @@ clean: ## remove the environments
 	fi
 
 # What makes the release archive.
-.venv-dist/ready: systemd/release/requirements.txt
+.venv-dist/ready: systemd/release/requirements.txt $$(call stale,.venv-dist)
 	@$(call new_environment,.venv-dist,)
 	@.venv-dist/bin/pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r $<
 	@touch $@
 
 # The package fer and what it is measured with; the usual loop needs Keras.
-.venv-peers/ready: benchmarks/requirements.txt benchmarks/requirements-fer.txt
+.venv-peers/ready: benchmarks/requirements.txt benchmarks/requirements-fer.txt $$(call stale,.venv-peers)
 	@$(call new_environment,.venv-peers,)
 	@for list in requirements requirements-fer; do \
 	    .venv-peers/bin/pip install --quiet --disable-pip-version-check --no-compile --no-deps --require-hashes \
@@ -139,6 +146,7 @@ clean: ## remove the environments
 define new_environment
 echo "making $(1) (once)…" && rm -rf $(1) && \
 $(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v[:2] <= (3, 13) else f"expected Python 3.11 to 3.13, found {v[0]}.{v[1]}: name another one with make PYTHON=python3.13")' && \
+$(PYTHON) -c 'import sys; sys.exit(0 if sys.maxsize > 2**32 else "expected a 64-bit system, found a 32-bit one: install Raspberry Pi OS (64-bit)")' && \
 { $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "expected Python with venv, found it without: sudo apt install python3-venv"; exit 1; }; } && \
 $(PYTHON) -m venv $(2) $(1)
 endef

@@ -4,12 +4,19 @@ Exit codes: 0 done (a stop by `q`, Ctrl-C or SIGTERM included), 1 an error nobod
 line, 3 camera, file or log, 4 model, 5 a thread that did not end.
 """
 
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036  # what follows does not load there, not even the doctor
+    sys.exit(
+        f"error: expected Python 3.11 to 3.13, found {sys.version_info[0]}.{sys.version_info[1]}: "
+        "use Raspberry Pi OS Bookworm or Trixie"
+    )
+
 import argparse
 import faulthandler
 import logging
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NoReturn

@@ -45,7 +45,7 @@ def _python(context: Context) -> Finding:
     found = ".".join(map(str, context.python))
     if _OLDEST_PYTHON <= context.python <= _NEWEST_PYTHON:
         return ok(f"{found}, {sys.executable}")
-    return failed(f"expected Python 3.11 to 3.13, found {found}", "sudo apt install python3, then install again")
+    return failed(f"expected Python 3.11 to 3.13, found {found}", "use Raspberry Pi OS Bookworm or Trixie")
 
 
 def _numpy(context: Context) -> Finding:

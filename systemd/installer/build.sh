@@ -62,13 +62,30 @@ make_environment() { # FOLDER
     quietly "$PYTHON" -m venv "${options[@]}" "$1/venv"
     # The folder of the version is on the environment's path, as seen from its site-packages.
     echo ../../../.. >"$(echo "$1"/venv/lib/python3.*/site-packages)/edge-emotion.pth"
-    cat >"$1/venv/bin/edge-emotion" <<END
+    put_command "$1" >"$1/venv/bin/edge-emotion"
+    chmod 755 "$1/venv/bin/edge-emotion"
+}
+
+put_command() { # FOLDER. An upgrade of the system puts another Python in the place of the one that this is made for.
+    local installer=$PREFIX/current/systemd/install.sh
+    ! is_packaged || installer=/usr/share/edge-emotion/systemd/install.sh # with wheels beside it
+    cat <<END
 #!$PREFIX/versions/${1##*/}/venv/bin/python -I
+import sys
+
+found = "%d.%d" % sys.version_info[:2]
+if found != "$python_version":
+    print(
+        f"error: expected Python $python_version, which this was installed for, found {found}: "
+        "install it again with sudo $installer",
+        file=sys.stderr,
+    )
+    sys.exit(2)
+
 from edge.__main__ import entry
 
 entry()
 END
-    chmod 755 "$1/venv/bin/edge-emotion"
 }
 
 install_wheels() { # FOLDER

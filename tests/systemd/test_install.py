@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 
 import pytest
 from roots import REPOSITORY, start, tree
@@ -95,6 +96,23 @@ def test_another_python_is_refused(install, release, place, stubs, found):
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: expected Python 3.11 to 3.13, found {found} at {python}: ")
     assert not place.exists()
+
+
+def test_a_python_that_an_upgrade_of_the_system_has_replaced_is_named(install, release, place, stubs, environment):
+    """The environment's packages are for the old one: one line with the command that mends it, and no restarts."""
+    python = stubs("python3", f'case "$*" in *%d.%d*) echo 3.12 ;; *) exec {environment["PYTHON"]} "$@" ;; esac')
+    done = install(release(), PYTHON=str(python))
+    assert done.returncode == 0, done.stderr
+    version = place / "opt/edge-emotion/current"
+    said = start(version / "venv/bin/python", "-I", version / "venv/bin/edge-emotion", "doctor", environment=os.environ)
+    found = f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert said.stderr == (
+        f"error: expected Python 3.12, which this was installed for, found {found}: "
+        "install it again with sudo /opt/edge-emotion/current/systemd/install.sh\n"
+    )
+    assert said.returncode == 2
+    unit = (place / "etc/systemd/system/edge-emotion.service").read_text()
+    assert "RestartPreventExitStatus=2" in unit
 
 
 def test_somebody_who_is_not_root_is_refused(install, release, place, stubs):

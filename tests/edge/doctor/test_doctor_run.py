@@ -190,6 +190,16 @@ def test_the_command_fails_with_the_first_faults_exit_code(tmp_path):
     assert "did you mean mode?" in fault["text"] + fault["remedy"]
 
 
+def test_a_python_that_is_too_old_is_named_before_anything_else_is_loaded():
+    """What the modules are written with does not load there."""
+    code = "import sys; sys.version_info = (3, 9, 2, 'final', 0); import edge.__main__"
+    done = subprocess.run(  # noqa: S603  # ours
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=SHIPPED_MODEL.parents[1]
+    )
+    assert done.returncode == 1
+    assert done.stderr == ("error: expected Python 3.11 to 3.13, found 3.9: use Raspberry Pi OS Bookworm or Trixie\n")
+
+
 def test_the_command_itself_needs_no_package():
     """Whichever is missing or broken, the report is printed: none is loaded before its own check."""
     code = "import sys, edge.__main__, edge.doctor.report; print(*sys.modules)"
