@@ -9,7 +9,9 @@ install_packages() {
     step "bringing apt's lists up to date" update_lists
     local package
     for package in "${missing[@]}"; do
-        if is_offered "$package"; then
+        if [ -n "$dry_run" ]; then
+            say "installing $package with apt, where its lists have it, without what it recommends"
+        elif is_offered "$package"; then
             step "installing $package with apt, without what it recommends" apt_install "$package"
         else
             do_without "$package"

@@ -218,6 +218,46 @@ def test_two_installers_do_not_work_at_once(install, release, place):
     assert done.stderr.startswith("error: expected to be the only installer, found another at work on ")
 
 
+@pytest.fixture
+def install_packages(stubs, environment):
+    """Return a function that does what the installer does with apt, on a Pi whose Python lacks venv."""
+    stubs("dpkg-query", "exit 1")
+    stubs("apt-get", "")
+    stubs("apt-cache", "")
+
+    def run(dry_run=""):
+        steps = [f". {REPOSITORY}/systemd/installer/{name}.sh" for name in ("say", "build", "apt")]
+        script = "; ".join(
+            ["set -eu", f"dry_run={dry_run} wheels=", *steps, "trap 'rm $log' EXIT", "PYTHON=false", "install_packages"]
+        )
+        return start("bash", "-c", script, environment=environment)
+
+    return run
+
+
+def test_a_dry_run_does_not_ask_lists_that_it_has_not_brought_up_to_date(install_packages):
+    """On a card that was just written apt's lists are empty: that is no reason to refuse."""
+    done = install_packages(dry_run="1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.split()[:2] for line in done.stdout.splitlines()] == [
+        ["bringing", "apt's"], ["installing", "python3-venv"], ["installing", "python3-picamera2"]
+    ]  # fmt: skip
+
+
+def test_what_apt_does_not_have_is_done_without_or_told(install_packages, stubs):
+    """There is no environment without venv; without picamera2 there is one camera less."""
+    done = install_packages()
+    assert done.returncode == 3
+    assert done.stderr == (
+        "error: expected python3-venv, found that apt cannot install it: "
+        "connect a network, or use the release archive\n"
+    )
+    stubs("apt-cache", 'case "$*" in *picamera2) ;; *) echo Package: it ;; esac')
+    done = install_packages()
+    assert done.returncode == 0
+    assert done.stderr.startswith("warning: python3-picamera2 cannot be had: ")
+
+
 @pytest.mark.skipif(
     shutil.which("shellcheck") is None, reason="shellcheck is not installed: sudo apt install shellcheck"
 )
