@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from edge.settings import Settings  # needs msgspec: whether that is there is for a check to say
 
 INSTALLED = "opt/edge-emotion/current"
+INSTALLER = f"sudo /{INSTALLED}/systemd/install.sh"
 INSTALLED_CONFIG = "etc/edge-emotion/edge.toml"
 UNIT = "edge-emotion.service"
 

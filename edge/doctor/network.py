@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from edge.doctor.check import Check
-from edge.doctor.context import INSTALLED, UNIT, Context
+from edge.doctor.context import INSTALLED, INSTALLER, UNIT, Context
 from edge.doctor.finding import Finding, ok, warning
 from edge.errors import EdgeError
 
@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from edge.settings import Settings
 
 DROP_IN = f"etc/systemd/system/{UNIT}.d/network.conf"
-
-_REMEDY = f"sudo /{INSTALLED}/systemd/install.sh"
 
 
 def sinks_on_network(settings: "Settings") -> list[str]:
@@ -31,9 +29,9 @@ def _network(context: Context) -> Finding:
     names = ", ".join(sinks_on_network(context.settings))
     is_open = context.at(DROP_IN).exists()
     if names and not is_open:
-        return warning(f"expected the unit's network open for {names}, found it closed", _REMEDY)
+        return warning(f"expected the unit's network open for {names}, found it closed", INSTALLER)
     if is_open and not names:
-        return warning("expected the unit's network closed, since no sink needs it, found it open", _REMEDY)
+        return warning("expected the unit's network closed, since no sink needs it, found it open", INSTALLER)
     return ok(f"open for {names}" if names else "closed: no sink needs it")
 
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from edge.doctor.check import QUICK_S, Check
-from edge.doctor.context import INSTALLED, UNIT, Context
+from edge.doctor.context import INSTALLED, INSTALLER, UNIT, Context
 from edge.doctor.finding import Finding, ok, warning
 from edge.doctor.programs import ask
 from edge.errors import EdgeError, ServiceError
@@ -39,7 +39,7 @@ def _unit(context: Context) -> Finding:
         return ok("no systemd to ask")
     if facts.get("LoadState") != "loaded":
         if context.at(INSTALLED).exists():
-            return warning(f"expected {UNIT}, found it {facts.get('LoadState', 'unknown')}", "sudo make install")
+            return warning(f"expected {UNIT}, found it {facts.get('LoadState', 'unknown')}", INSTALLER)
         return ok("not installed")
     return _state(facts)
 

@@ -124,9 +124,11 @@ def test_no_service_is_no_fault(find):
 
 @pytest.mark.parametrize(("files", "status"), [({}, "ok"), ({"opt/edge-emotion/current": ""}, "warning")])
 def test_a_missing_unit_matters_where_the_program_is_installed(find, unit, files, status):
-    """Whoever runs it from the repository needs none."""
+    """Whoever runs it from the repository needs none; the remedy is the installer that lies in the installation."""
     unit(LoadState="not-found")
-    assert find("unit", files=files).status == status
+    found = find("unit", files=files)
+    assert found.status == status
+    assert found.remedy == ("" if status == "ok" else "sudo /opt/edge-emotion/current/systemd/install.sh")
 
 
 def test_a_machine_without_systemd_is_well(find, program):
