@@ -36,7 +36,9 @@ main() {
     if [ -n "$purge" ]; then
         remove "$drop_ins" "$DESTDIR${config%/*}" "$DESTDIR/var/log/edge-emotion" "$DESTDIR/var/log/private/edge-emotion"
     else
-        say "kept: ${config%/*}, /var/log/edge-emotion and your own changes of the unit (--purge removes them)"
+        local purged="--purge removes"
+        ! is_packaged || purged="sudo apt purge edge-emotion removes"
+        say "kept: ${config%/*}, /var/log/edge-emotion and your own changes of the unit ($purged them)"
     fi
 }
 

@@ -23,7 +23,10 @@ has_package() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" =
 
 is_offered() { [ -n "$(apt-cache show --no-all-versions "$1" 2>/dev/null)" ]; }
 
-update_lists() { apt-get update -qq >"$log" 2>&1 </dev/null || warn "apt found no network: going on with what is here"; }
+update_lists() { # without --error-on apt calls it a success where there is no network
+    apt-get update -qq --error-on=any >"$log" 2>&1 </dev/null ||
+        warn "apt's lists cannot be brought up to date ($(grep -m 1 '^[EW]:' "$log")): going on with what is here"
+}
 
 apt_install() {
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1" >"$log" 2>&1 </dev/null ||

@@ -81,5 +81,7 @@ def test_only_dpkg_takes_its_package_away(unpacked, environment, place):
     assert done.returncode == 2
     assert done.stderr.endswith("found a Debian package: sudo apt remove edge-emotion\n")
     assert f"/{script.relative_to(place)}\n" in (place / "DEBIAN/prerm").read_text()
-    assert start(script, environment=environment | {"DPKG_MAINTSCRIPT_PACKAGE": "edge-emotion"}).returncode == 0
+    done = start(script, environment=environment | {"DPKG_MAINTSCRIPT_PACKAGE": "edge-emotion"})
+    assert done.returncode == 0
+    assert done.stdout.endswith("(sudo apt purge edge-emotion removes them)\n")
     assert (place / "usr/lib/systemd/system/edge-emotion.service").exists()

@@ -244,6 +244,14 @@ def test_a_dry_run_does_not_ask_lists_that_it_has_not_brought_up_to_date(install
     ]  # fmt: skip
 
 
+def test_lists_that_cannot_be_brought_up_to_date_are_told(install_packages, stubs):
+    """Without a network; apt calls it a success unless it is asked to be exact."""
+    stubs("apt-get", 'case "$*" in *--error-on=any*) echo "E: Failed to fetch: no route"; exit 100 ;; esac')
+    assert install_packages().stderr.splitlines()[0] == (
+        "warning: apt's lists cannot be brought up to date (E: Failed to fetch: no route): going on with what is here"
+    )
+
+
 def test_what_apt_does_not_have_is_done_without_or_told(install_packages, stubs):
     """There is no environment without venv; without picamera2 there is one camera less."""
     done = install_packages()

@@ -30,7 +30,10 @@ def test_configuration_and_logs_stay(install, used):
         "var/log/edge-emotion/readings.jsonl",
     }
     assert not (used / "opt/edge-emotion").exists()
-    assert "kept: /etc/edge-emotion, /var/log/edge-emotion and your own changes of the unit" in done.stdout
+    assert (
+        "kept: /etc/edge-emotion, /var/log/edge-emotion and your own changes of the unit (--purge removes them)\n"
+        in done.stdout
+    )
 
 
 def test_purging_leaves_nothing(install, used):
