@@ -24,17 +24,21 @@ _PROPERTIES = (
 )
 
 
-def _unit_facts() -> dict[str, str]:
-    """Return what systemd says of the unit; nothing where there is no systemd."""
+def _unit_facts() -> dict[str, str] | None:
+    """Return what systemd says of the unit; nothing where there is no systemd, None where it does not answer."""
     answer = ask(["systemctl", "show", UNIT, f"--property={','.join(_PROPERTIES)}"], limit_s=QUICK_S / 3)
     if answer is None:
         return {}
+    if answer.exit_code is None:
+        return None
     return {key: value for key, _, value in (line.partition("=") for line in answer.output.splitlines())}
 
 
 def _unit(context: Context) -> Finding:
     """Nothing here is a failure: what a unit has met says nothing on whether it would run now."""
     facts = _unit_facts()
+    if facts is None:
+        return warning(f"expected systemd to answer within {QUICK_S / 3:.0f} s, found no answer", "try again")
     if not facts:
         return ok("no systemd to ask")
     if facts.get("LoadState") != "loaded":

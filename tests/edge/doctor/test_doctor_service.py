@@ -131,6 +131,15 @@ def test_a_missing_unit_matters_where_the_program_is_installed(find, unit, files
     assert found.remedy == ("" if status == "ok" else "sudo /opt/edge-emotion/current/systemd/install.sh")
 
 
+def test_a_systemd_that_does_not_answer_is_not_taken_for_none(find, program, monkeypatch):
+    """As on a machine that has too much to do."""
+    monkeypatch.setattr("edge.doctor.service.QUICK_S", 0.3)
+    program("systemctl", "exec sleep 60")
+    found = find("unit")
+    assert (found.status, found.remedy) == ("warning", "try again")
+    assert "found no answer" in found.text
+
+
 def test_a_machine_without_systemd_is_well(find, program):
     """The program says so and exits with 1; or it is not there at all."""
     program("systemctl", "echo 'System has not been booted with systemd as init system' >&2; exit 1")
