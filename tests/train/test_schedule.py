@@ -89,7 +89,7 @@ def test_epochs_without_gain(accuracies, expected):
 @pytest.mark.parametrize(
     ("given", "kind", "expected"),
     [
-        ({}, keras.optimizers.SGD, {"momentum": 0.9, "nesterov": True, "weight_decay": 5e-3}),
+        ({}, keras.optimizers.SGD, {"momentum": 0.9, "nesterov": True, "weight_decay": 5e-4}),
         ({"momentum": 0.0, "weight_decay": 0.0}, keras.optimizers.SGD, {"momentum": 0.0, "weight_decay": None}),
         ({"optimizer": "adam"}, keras.optimizers.Adam, {"weight_decay": None}),
         (
