@@ -137,7 +137,6 @@ def train(options: argparse.Namespace) -> None:
     folder = options.out or Path("runs") / getattr(options, "model", "edge_small")
     state = begin(options, folder)
     settings = state.settings
-    from train.answers import with_answers  # noqa: PLC0415  # as below
     from train.balance import balance_lines  # noqa: PLC0415  # as below
     from train.dataset import read_dataset  # noqa: PLC0415  # as below
 
@@ -151,8 +150,6 @@ def train(options: argparse.Namespace) -> None:
         votes_share=settings.votes_share,
         pooled=settings.pooled,
     )
-    if settings.answers:
-        data = with_answers(data, Path(settings.answers), share=settings.taught_share)
     for line in balance_lines(data):
         logging.getLogger("train").info("%s", line)
     try:

@@ -22,10 +22,24 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships no ty
 
     The batch that follows is made while the net learns from the present one, on a thread of its own. Keras' `workers`
     would do so too, but on JAX they feed batches that were made before the first epoch began.
+
+    answers: (V, N, K) what teachers said of the faces as the first V epochs show them: these are shown again and again,
+    and targets are the teachers' by `share`, 0 to 1.
     """
 
-    def __init__(self, faces: FaceSet, *, batch_size: int, seed: int, augmentation: Augmentation | None) -> None:
+    def __init__(
+        self,
+        faces: FaceSet,
+        *,
+        batch_size: int,
+        seed: int,
+        augmentation: Augmentation | None,
+        answers: NDArray[np.float32] | None = None,
+        share: float = 0.0,
+    ) -> None:
         super().__init__()
+        self._answers = answers
+        self._share = share
         self._faces = faces
         self._batch_size = min(batch_size, len(faces))
         self._seed = seed
@@ -46,6 +60,8 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships no ty
     def _make(self, batch: int) -> Batch:
         rows = self.rows(batch)
         pixels, targets = self._faces.pixels[rows], self._faces.targets[rows]
+        if self._answers is not None:
+            targets = (1 - self._share) * targets + self._share * self._answers[self._epoch, rows]
         if self._augmentation is None:
             return to_unit(pixels)[..., np.newaxis], targets
         rng = np.random.default_rng((self._seed, self._epoch, batch))
@@ -59,5 +75,5 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras ships no ty
     def start_epoch(self, epoch: int) -> None:
         """Draw the order of `epoch`, counted from 0."""
         self._ahead = {}
-        self._epoch = epoch
-        self._order = np.random.default_rng((self._seed, epoch)).permutation(len(self._faces))
+        self._epoch = epoch if self._answers is None else epoch % len(self._answers)
+        self._order = np.random.default_rng((self._seed, self._epoch)).permutation(len(self._faces))

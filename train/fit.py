@@ -8,6 +8,7 @@ import numpy as np
 
 from edge.errors import ConfigError, MediaError, ModelError
 from edge.vision.crop import to_unit
+from train.answers import read_answers, shown_by
 from train.batches import Batches
 from train.callbacks import Checkpoints, EarlyStop, EpochSeeds, FiniteLoss, Interrupts, stopped_early
 from train.checkpoint import load_checkpoint
@@ -44,9 +45,9 @@ def fit(data: FaceData, folder: Path, state: RunState, *, devices: int = 1) -> R
     Returns the state after the last epoch.
 
     Raises:
-        ConfigError: settings that contradict each other, other data than the run began with, or a teacher with other
-            labels.
-        MediaError: every validation face also stands in the training split.
+        ConfigError: settings that contradict each other, other data than the run began with, a teacher with other
+            labels, or teachers' answers to other faces.
+        MediaError: every validation face also stands in the training split, or there are no such answers.
         ModelError: the checkpoint to go on from is missing or damaged, or the loss is no number any more.
         SinkError: a file cannot be written.
     """
@@ -58,10 +59,10 @@ def fit(data: FaceData, folder: Path, state: RunState, *, devices: int = 1) -> R
     now = provenance(data)
     check_same(state.provenance or now, now)
     state.provenance = state.provenance or now
+    batch_size = min(settings.batch_size, len(data.training))
+    batches = _new_batches(data, settings, batch_size=batch_size)
     _open_folder(folder, state)
     _repeat_exactly(settings.seed)
-    batch_size = min(settings.batch_size, len(data.training))
-    batches = Batches(data.training, batch_size=batch_size, seed=settings.seed, augmentation=settings.augmentation)
     log.info("training %s on %d faces, choosing on %d", settings.model, len(data.training), len(clean))
     try:
         with on_devices(devices, batch_size=batch_size) as shares:
@@ -73,6 +74,18 @@ def fit(data: FaceData, folder: Path, state: RunState, *, devices: int = 1) -> R
         if state.history:
             draw_curves(folder, state.history)
     return state
+
+
+def _new_batches(data: FaceData, settings: RunSettings, *, batch_size: int) -> Batches:
+    answers = read_answers(Path(settings.answers), data, shown_by(settings)) if settings.answers else None
+    return Batches(
+        data.training,
+        batch_size=batch_size,
+        seed=settings.seed,
+        augmentation=settings.augmentation,
+        answers=answers,
+        share=settings.taught_share,
+    )
 
 
 def _repeat_exactly(seed: int) -> None:
