@@ -155,3 +155,20 @@ def test_faces_shown_otherwise_are_refused(face_data, tmp_path, ours, told):
     save_answers(tmp_path / "a.npz", answers_of(face_data), face_data, SHOWN)
     with pytest.raises(ConfigError, match=told):
         read_answers(tmp_path / "a.npz", face_data, ours)
+
+
+def test_a_teacher_of_other_emotions_is_refused(face_data, tmp_path):
+    """Its third answer is not ours."""
+    layers = [keras.Input((48, 48, 1)), keras.layers.Flatten(), keras.layers.Dense(6, "softmax")]
+    keras.Sequential(layers).save(tmp_path / "six.keras")
+    with pytest.raises(ConfigError, match=r"six\.keras: expected a net that answers angry, disgust"):
+        ask([tmp_path / "six.keras"], face_data, SHOWN, views=1)
+
+
+def test_a_run_that_shows_the_faces_otherwise_is_refused(face_data, tmp_path, new_state):
+    """Before its folder is made."""
+    save_answers(tmp_path / "a.npz", answers_of(face_data), face_data, PLAIN)
+    state = new_state(answers=str(tmp_path / "a.npz"))
+    with pytest.raises(ConfigError, match=r"expected none, as .* has it"):
+        fit(face_data, tmp_path / "run", state)
+    assert not (tmp_path / "run").exists()
