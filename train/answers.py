@@ -83,7 +83,7 @@ def read_answers(path: Path, data: FaceData, shown: Shown) -> NDArray[np.float32
     if labels != data.labels:
         wanted, found = ", ".join(data.labels), ", ".join(map(str, labels))
         raise ConfigError(f"{path}: expected answers for {wanted}, found {found}: make them anew")
-    if faces != _digest(data) or answers.shape[1:] != data.training.targets.shape:
+    if faces != _digest(data) or len(answers) == 0 or answers.shape[1:] != data.training.targets.shape:
         raise ConfigError(f"{path}: expected answers for the faces of {data.name}, found others': make them anew")
     _check_shown(path, theirs, shown)
     if not np.allclose(answers.sum(axis=2), 1, atol=SUM_TOLERANCE) or answers.min() < 0:

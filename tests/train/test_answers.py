@@ -172,3 +172,10 @@ def test_a_run_that_shows_the_faces_otherwise_is_refused(face_data, tmp_path, ne
     with pytest.raises(ConfigError, match=r"expected none, as .* has it"):
         fit(face_data, tmp_path / "run", state)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_file_without_a_view_is_refused(face_data, tmp_path):
+    """There would be nothing to show."""
+    save_answers(tmp_path / "a.npz", answers_of(face_data)[:0], face_data, SHOWN)
+    with pytest.raises(ConfigError, match="expected answers for the faces of synthetic"):
+        read_answers(tmp_path / "a.npz", face_data, SHOWN)
