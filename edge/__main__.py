@@ -121,7 +121,7 @@ def _settings(options: argparse.Namespace) -> "Settings":
     return msgspec.structs.replace(
         settings,
         source=override(settings.source, use=options.source),
-        model=override(settings.model, path=options.model),
+        model=override(settings.model, path=options.model, classes=options.classes),
         log=override(settings.log, path=options.log),
         page=override(settings.page, enabled=options.page or None),
     )

@@ -43,6 +43,12 @@ def _add_run(commands: "Commands") -> None:
     command.add_argument(
         "--model", metavar="FILE|NAME", help="a .tflite model with its .json beside it, or the name of one that ships"
     )
+    command.add_argument(
+        "--classes",
+        type=int,
+        choices=(7, 6, 5),
+        help="answer with so many emotions (default: all that the model knows)",
+    )
     command.add_argument("--config", metavar="FILE", type=Path, help="settings in TOML")
     command.add_argument("--log", metavar="FILE", help="the JSON-lines log; appended to (default: readings.jsonl)")
     command.add_argument("--json", action="store_true", help="print readings to standard output, for a pipe")

@@ -27,17 +27,13 @@ class Surroundings:
     """What a sink may ask beside what it is given.
 
     status: how the run is, at this moment; any thread may ask. meters: what the run counts.
-    model: what it says of itself.
+    model: what it says of itself. labels: those of the model that are answered with, in its order.
     """
 
     status: Callable[[], Status]
     meters: Meters
     model: Manifest
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The model's, in its order."""
-        return self.model.labels
+    labels: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +89,13 @@ def _open_mqtt(settings: MqttSettings, surroundings: Surroundings) -> "MqttSink"
 def _open_metrics(settings: MetricsSettings, surroundings: Surroundings) -> "MetricsEndpoint":
     from edge.sinks.metrics.endpoint import MetricsEndpoint  # noqa: PLC0415  # loaded only where it is asked for
 
-    return MetricsEndpoint(settings, status=surroundings.status, meters=surroundings.meters, model=surroundings.model)
+    return MetricsEndpoint(
+        settings,
+        status=surroundings.status,
+        meters=surroundings.meters,
+        model=surroundings.model,
+        labels=surroundings.labels,
+    )
 
 
 def _open_page(settings: Settings, surroundings: Surroundings) -> "LivePage":

@@ -68,7 +68,7 @@ def run(settings: Settings, *, json_output: bool, asked: Asked = NOTHING) -> Non
             undo.enter_context(closing(printer))
         health = Health(meters, source, log, Board(), stalled_s=settings.source.stall_timeout_s)
         steps = new_steps(stills=source.stills)
-        extras = open_extras(settings, Surroundings(health.status, meters, steps.namer.model))
+        extras = open_extras(settings, Surroundings(health.status, meters, steps.namer.model, steps.namer.labels))
         health.sinks = [*extras.sinks, *extras.viewers, *extras.servers]
         # In a journal a line a second would wear the disk: a summary takes the console's place.
         service = Service(health, summary_interval_s=settings.log.summary_interval_s if is_journal(person) else 0.0)
@@ -101,7 +101,8 @@ def build_steps(settings: Settings) -> Callable[..., Steps]:
         ConfigError, ModelError: a cascade or model cannot be used.
     """
     content, manifest = read_model(model_path(settings.model.path))
-    classifier = EmotionClassifier(content, manifest, package=settings.model.interpreter)
+    asked = settings.model
+    classifier = EmotionClassifier(content, manifest, package=asked.interpreter, labels=asked.labels)
     schedule = settings.schedule
     redetector = Redetector(settings.detect.cascade)
 

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from edge.labels import CLASS_SETS
 from edge.section import Positive, Section, Share
 from edge.sink_settings import (
     DisplaySettings,
@@ -114,11 +115,19 @@ class ModelSettings(Section, frozen=True):
     """[model] Naming expressions.
 
     path: the .tflite file, or the name of a model that ships: `edge_small` (the default), or `edge_accurate`.
+    classes: answer with 7, 6 (without disgust) or 5 emotions (without disgust and fear) alone, though the model may
+        know more; 0 is all that it knows.
     interpreter: which package runs it; `auto` takes ai-edge-litert, else tflite-runtime.
     """
 
     path: str = ""
+    classes: Literal[0, 5, 6, 7] = 0
     interpreter: Literal["auto", "ai-edge-litert", "tflite-runtime"] = "auto"
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Those to answer with; none where it is all that the model knows."""
+        return CLASS_SETS[self.classes] if self.classes else ()
 
 
 class NameSettings(Section, frozen=True):

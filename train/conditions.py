@@ -107,7 +107,7 @@ def _answer(
     for face in faces:
         gray, box = change(face, value, rng)
         crop = classifier.crop(gray, box)
-        answers.append(codes[classifier.score(crop).probabilities.argmax()])
+        answers.append(codes[classifier.score_both_ways(crop).probabilities.argmax()])
         side = min(box.w, box.h)
         refused.append(why_unclear(crop, face_px=side, min_face_px=NameSettings().min_face_px) is not None)
     return np.array(answers), np.array(refused)

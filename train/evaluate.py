@@ -56,6 +56,11 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--merge", nargs="+", metavar="EMOTION=CLASS", help="a left-out emotion counts as a class; else it is dropped"
     )
+    parser.add_argument(
+        "--both-ways",
+        action="store_true",
+        help="average each answer with that to the mirrored face, as the runtime does",
+    )
     parser.add_argument("--pooled", action="store_true", help="draw the splits anew, as a run with --pooled did")
     parser.add_argument(
         "--fer-plus", action="store_true", help="also measure against the majority of fer2013new.csv beside the table"
@@ -85,6 +90,8 @@ def report_folder(options: argparse.Namespace) -> Path:
     parts.append(options.split)
     if options.classes:
         parts.append(f"{options.classes}-classes" if options.classes.isdigit() else options.classes.replace(",", "-"))
+    if options.both_ways:
+        parts.append("both-ways")
     return Path("reports", "-".join(parts))
 
 
@@ -103,10 +110,11 @@ def evaluate_model(options: argparse.Namespace) -> None:
     labels = parse_classes(options.classes) if options.classes else model.labels
     data = _read(options, model, labels)
     faces = data.held_out(options.split)
-    answers = _answers(model, faces.pixels, labels)
+    answers = _answers(model, faces.pixels, labels, both_ways=options.both_ways)
     report = Report(
         model=str(options.model),
         model_labels=model.labels,
+        both_ways=options.both_ways,
         date=datetime.now(tz=UTC).date().isoformat(),
         versions={name: importlib.metadata.version(name) for name in _packages(model)},
         evaluation=evaluate(answers, data, split=options.split),
@@ -149,10 +157,10 @@ def _run_settings(model: Checkpoint | EmotionClassifier, path: Path) -> dict[str
 
 
 def _answers(
-    model: Checkpoint | EmotionClassifier, pixels: NDArray[np.uint8], labels: Sequence[str]
+    model: Checkpoint | EmotionClassifier, pixels: NDArray[np.uint8], labels: Sequence[str], *, both_ways: bool
 ) -> NDArray[np.float32]:
     """Return (N, K) probabilities of `labels`, which may be some of the model's, in any order."""
-    answers = predict(model, pixels)
+    answers = predict(model, pixels, both_ways=both_ways)
     return answers if tuple(labels) == model.labels else choose_classes(answers, model.labels, labels)
 
 
@@ -162,7 +170,7 @@ def _compare(
     data: FaceData,
     options: argparse.Namespace,
 ) -> Comparison:
-    theirs = _answers(other, data.held_out(options.split).pixels, data.labels)
+    theirs = _answers(other, data.held_out(options.split).pixels, data.labels, both_ways=options.both_ways)
     official, clean = compare_answers(answers, theirs, data, split=options.split)
     return Comparison(str(options.against), evaluate(theirs, data, split=options.split), official, clean)
 
@@ -171,7 +179,7 @@ def _fer_plus(options: argparse.Namespace, model: Checkpoint | EmotionClassifier
     if len(options.data) > 1:
         raise ConfigError(f"--fer-plus: expected FER2013 alone, found {len(options.data)} data sets: give one --data")
     faces = majority_faces(options.data[0], labels=labels, split=options.split)
-    right = _answers(model, faces.pixels, labels).argmax(axis=1) == faces.codes
+    right = _answers(model, faces.pixels, labels, both_ways=options.both_ways).argmax(axis=1) == faces.codes
     return Majority(len(faces), float(right.mean()))
 
 

@@ -38,8 +38,12 @@ def open_model(
     return open_checkpoint(path, labels=labels, value_range=value_range)
 
 
-def predict(model: Checkpoint | EmotionClassifier, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+def predict(
+    model: Checkpoint | EmotionClassifier, pixels: NDArray[np.uint8], *, both_ways: bool = False
+) -> NDArray[np.float32]:
     """Return (N, K) float32 probabilities for (N, H, H) uint8 faces, N at least 1.
+
+    both_ways: average each answer with that to the mirrored face, as the runtime does over time.
 
     A `.tflite` is asked through the runtime's own classifier, one face at a time: what is measured is what runs.
     The model's own side and value range are applied here.
@@ -47,6 +51,8 @@ def predict(model: Checkpoint | EmotionClassifier, pixels: NDArray[np.uint8]) ->
     Raises:
         ModelError: a checkpoint's answers are no probabilities.
     """
+    if both_ways:
+        return (predict(model, pixels) + predict(model, pixels[:, :, ::-1])) / np.float32(2)
     if isinstance(model, EmotionClassifier):
         faces = tqdm(pixels, desc="asking LiteRT", delay=2, leave=False, disable=None)
         return np.stack([model.score(resize_face(face, size=model.size)).probabilities for face in faces])

@@ -46,7 +46,7 @@ class Section:
 def report_sections(report: Report) -> list[Section]:
     """Return the sections of `report`, in the order in which they are read."""
     evaluation = report.evaluation
-    place = f"{evaluation.dataset} {evaluation.split}"
+    place = f"{evaluation.dataset} {evaluation.split}{', both ways' if report.both_ways else ''}"
     sections = [_summary(evaluation, place)]
     if report.comparison:
         sections.append(_comparison(evaluation, report.comparison))

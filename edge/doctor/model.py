@@ -31,12 +31,13 @@ def _interpreter(context: Context) -> Finding:
 
     path = _path(context)
     content, manifest = _read(path)
-    classifier = EmotionClassifier(content, manifest, package=context.settings.model.interpreter)
+    asked = context.settings.model
+    classifier = EmotionClassifier(content, manifest, package=asked.interpreter, labels=asked.labels)
     scores = _score_shipped_face(classifier)
-    interpreter, package = open_interpreter(content, package=context.settings.model.interpreter)
+    interpreter, package = open_interpreter(content, package=asked.interpreter)
     nodes = [node["op_name"] for node in interpreter._get_ops_details()]  # the package has no public way
     delegated = nodes.count("DELEGATE")
-    best = manifest.labels[int(scores.probabilities.argmax())]
+    best = classifier.labels[int(scores.probabilities.argmax())]
     said = f"{package} {package_version(package)}, delegated nodes: {delegated}, says {best} of the face that ships"
     if _is_shipped(path) and best != _SHOWN:
         return failed(

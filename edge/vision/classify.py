@@ -1,11 +1,12 @@
 """Names the expression of a face with a TFLite model."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.errors import ModelError
+from edge.errors import ConfigError, ModelError
 from edge.manifest import InputSpec, Manifest, TensorSpec
 from edge.records import Box, EmotionScores, Gray
 from edge.vision.crop import crop_face, to_unit
@@ -15,18 +16,25 @@ from edge.vision.interpreter import Package, open_interpreter
 class EmotionClassifier:
     """A model with what its manifest says of it. One thread alone may use an instance: that is the interpreter's rule.
 
-    manifest: what it says of itself. labels: the model's labels, in the order of the probabilities.
+    manifest: what it says of itself. labels: those that it answers with, in the order of the probabilities.
     package: name of the interpreter package in use.
     """
 
-    def __init__(self, content: bytes, manifest: Manifest, *, package: Package = "auto") -> None:
+    def __init__(
+        self, content: bytes, manifest: Manifest, *, package: Package = "auto", labels: Sequence[str] = ()
+    ) -> None:
         """Open the model and check it against its manifest.
 
+        labels: answer with these alone, out of the model's; what is left of its answer is scaled to sum to 1. None
+            given: with all that it knows.
+
         Raises:
+            ConfigError: the model does not know one of `labels`.
             ModelError: it cannot be opened, or its shapes, types or quantization are not the manifest's.
         """
         self.manifest = manifest
-        self.labels = manifest.labels
+        self.labels = tuple(labels) or manifest.labels
+        self._chosen = _places(self.labels, manifest.labels)
         self._framing = manifest.framing
         self._size = manifest.input.size
         self._interpreter, self.package = open_interpreter(content, package=package)
@@ -34,7 +42,7 @@ class EmotionClassifier:
         if len(inputs) != 1 or len(outputs) != 1:
             raise ModelError(f"expected a model with one input and one output, found {len(inputs)} and {len(outputs)}")
         _check(inputs[0], (1, self._size, self._size, 1), manifest.input_tensor, "input")
-        _check(outputs[0], (1, len(self.labels)), manifest.output_tensor, "output")
+        _check(outputs[0], (1, len(manifest.labels)), manifest.output_tensor, "output")
         self._input, self._output = int(inputs[0]["index"]), int(outputs[0]["index"])
         self._stored = input_table(manifest.input, manifest.input_tensor)
         self._output_spec = manifest.output_tensor
@@ -54,13 +62,30 @@ class EmotionClassifier:
         self._interpreter.invoke()
         return EmotionScores(self._probabilities(self._interpreter.get_tensor(self._output)[0]))
 
+    def score_both_ways(self, face: Gray) -> EmotionScores:
+        """Name it by the mean of what is said of the face and of its mirror image: an expression has no side."""
+        one, other = self.score(face), self.score(face[:, ::-1])
+        return EmotionScores((one.probabilities + other.probabilities) / np.float32(2))
+
     def _probabilities(self, stored: NDArray[Any]) -> NDArray[np.float32]:
         values = stored.astype(np.float32)
         if self._output_spec.scale:
             values = (values - np.float32(self._output_spec.zero_point)) * np.float32(self._output_spec.scale)
+        values = values[self._chosen]
         total = values.sum()
         # 256 steps do not sum to 1 exactly. A model that answers nothing at all is as unsure as can be.
         return values / total if total > 0 else np.full_like(values, 1 / len(values))
+
+
+def _places(labels: Sequence[str], known: Sequence[str]) -> list[int]:
+    """Where in the model's answer each label stands."""
+    missing = [label for label in labels if label not in known]
+    if missing:
+        raise ConfigError(
+            f"model.classes: expected a model that knows {', '.join(labels)}, found one without {missing[0]}:"
+            " choose other classes or another model"
+        )
+    return [known.index(label) for label in labels]
 
 
 def input_table(given: InputSpec, spec: TensorSpec) -> NDArray[Any]:

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
+from edge.labels import CLASS_SETS
 from edge.manifest import manifest_path
 from edge.scenes.catalogue import make_scene
 from edge.shipped import SHIPPED_MODEL
@@ -83,6 +84,16 @@ def test_pictures_are_logged_and_broken_ones_named(tmp_path, pictures, package_c
     assert "empty.jpg" in done.stderr
     assert "broken.png" in done.stderr
     assert "2 skipped" in done.stdout
+
+
+def test_five_emotions_are_answered_with_where_that_is_asked_for(tmp_path, pictures, package_config):
+    """Though the model knows seven; the probabilities still sum to 1."""
+    log = tmp_path / "log.jsonl"
+    done = run("--source", pictures, "--log", log, "--classes", 5, "--config", package_config)
+    assert done.returncode == 0, done.stderr
+    probabilities = lines_of(log)[0]["probabilities"]
+    assert tuple(probabilities) == CLASS_SETS[5]
+    assert sum(probabilities.values()) == pytest.approx(1, abs=1e-3)
 
 
 def test_json_goes_to_standard_output_alone(tmp_path, pictures, package_config):

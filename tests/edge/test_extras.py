@@ -26,7 +26,8 @@ def surroundings():
     def status():
         raise AssertionError("nobody asks")
 
-    return Surroundings(status, Meters(), read_manifest(SHIPPED_MODEL.with_suffix(".json")))
+    model = read_manifest(SHIPPED_MODEL.with_suffix(".json"))
+    return Surroundings(status, Meters(), model, model.labels)
 
 
 def test_by_default_nothing_is_opened(surroundings):

@@ -177,7 +177,7 @@ class Running:
 
     def __init__(self, settings, *sinks, scene=PICTURE):
         self.meters = Meters()
-        extras = open_extras(settings, Surroundings(status, self.meters, MODEL))
+        extras = open_extras(settings, Surroundings(status, self.meters, MODEL, MODEL.labels))
         self._guards = [*extras.sinks, *extras.viewers, *extras.servers]
         self._scene = scene
         self._left = threading.Event()
@@ -287,7 +287,7 @@ def test_no_sink_lets_a_pixel_out(told):
 
 def test_nothing_is_opened_that_was_not_asked_for():
     """By default neither page nor broker, no window and no video: the log, and what stands on the console."""
-    extras = open_extras(Settings(), Surroundings(status, Meters(), MODEL))
+    extras = open_extras(Settings(), Surroundings(status, Meters(), MODEL, MODEL.labels))
     assert (extras.sinks, extras.viewers, extras.servers) == ([], [], [])
     assert Showing(NOTHING, None, ask_stop=lambda: None).viewers == []
 

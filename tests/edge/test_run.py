@@ -14,6 +14,8 @@ import pytest
 
 from edge import run as run_module
 from edge.errors import CameraError, ModelError
+from edge.extras import Extras
+from edge.labels import CLASS_SETS
 from edge.records import Box, Observation, Reading
 from edge.run import build_steps, open_log, run
 from edge.scenes.catalogue import make_scene
@@ -229,6 +231,24 @@ def test_the_interpreter_that_is_asked_for_is_not_replaced_by_another():
         pytest.skip("both interpreters are installed")
     with pytest.raises(ModelError, match=missing[0]):
         build_steps(Settings(model=ModelSettings(interpreter=missing[0])))
+
+
+@pytest.mark.parametrize(("classes", "labels"), [(0, CLASS_SETS[7]), (6, CLASS_SETS[6]), (5, CLASS_SETS[5])])
+def test_the_emotions_that_are_asked_for_are_told_to_every_sink(settings, tmp_path, monkeypatch, classes, labels):
+    """The model that ships knows seven; Home Assistant, Prometheus and the page list what can be said."""
+    told = []
+
+    def opened(_settings, surroundings):
+        told.append(surroundings.labels)
+        return Extras()
+
+    monkeypatch.setattr("edge.run.open_extras", opened)
+    cv2.imwrite(str(tmp_path / "face.png"), make_scene("one").frame(0)[0])
+    asked = msgspec.structs.replace(settings.model, classes=classes)
+    pictures = SourceSettings(use=str(tmp_path / "face.png"))
+    run(msgspec.structs.replace(settings, model=asked, source=pictures), json_output=False)
+    assert told == [labels]
+    assert tuple(lines_of(tmp_path / "log.jsonl")[0]["probabilities"]) == labels
 
 
 @pytest.mark.parametrize(("stills", "searched"), [(True, (720, 880)), (False, (360, 460))])

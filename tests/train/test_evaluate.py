@@ -9,7 +9,9 @@ from keras import layers
 from edge.labels import EMOTIONS
 from edge.manifest import model_bytes, read_model
 from edge.shipped import SHIPPED_MODEL
+from train.dataset import read_dataset
 from train.evaluate import main, parse_arguments, report_folder
+from train.predict import open_model, predict
 from train.report import Report
 from train.state import BEST, RunSettings, RunState, write_state
 
@@ -67,6 +69,19 @@ def test_a_run_shows_its_epochs(here):
     assert read(folder).history == history
     assert read(folder).evaluation.split == "PrivateTest"
     assert (folder / "history.png").is_file()
+
+
+def test_both_ways_averages_a_face_and_its_mirror_image(here, capsys):
+    """For a split and a majority alike; the report says so and has a folder of its own."""
+    assert main(["net.keras", "--data", "fer2013.csv"]) == 0
+    assert main(["net.keras", "--data", "fer2013.csv", "--both-ways"]) == 0
+    both = read(here / "reports" / "net-validation-both-ways")
+    assert both.both_ways
+    assert not read(here / "reports" / "net-validation").both_ways
+    assert "FER2013 PublicTest, both ways" in capsys.readouterr().out
+    model, faces = open_model(here / "net.keras"), read_dataset(here / "fer2013.csv").validation
+    answers = predict(model, faces.pixels) + predict(model, np.flip(faces.pixels, axis=2))
+    assert both.evaluation.official.accuracy == pytest.approx((answers.argmax(axis=1) == faces.codes).mean())
 
 
 def test_a_tflite_and_its_checkpoint_give_nearly_the_same_figures(here, datasets, capsys):

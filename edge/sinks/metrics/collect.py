@@ -5,7 +5,7 @@ Names and units: Prometheus, "Metric and label naming".
 
 import math
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import get_args
 
 from prometheus_client.core import (
@@ -31,19 +31,21 @@ class RunCollector(Collector):
     """Asks when it is asked, so that nothing is counted twice and the pipeline pays nothing. Any thread may ask.
 
     status: how the run is. meters: what it counts. model: what the model says of itself.
+    labels: those that are answered with.
     """
 
-    def __init__(self, status: Callable[[], Status], meters: Meters, model: Manifest) -> None:
+    def __init__(self, status: Callable[[], Status], meters: Meters, model: Manifest, labels: Sequence[str]) -> None:
         self._status = status
         self._meters = meters
         self._model = model
+        self._labels = tuple(labels)
 
     def collect(self) -> Iterator[Metric]:
         """All figures at this moment."""
         status, meters = self._status(), self._meters
         yield from _program(status, self._model)
         yield from _frames(status, meters)
-        yield from _readings(status, meters, (*self._model.labels, UNCERTAIN))
+        yield from _readings(status, meters, (*self._labels, UNCERTAIN))
         yield from _times(meters)
         yield from _queues(meters)
         yield from _board(status)

@@ -1,6 +1,6 @@
 """Serves the figures where Prometheus asks for them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from edge.errors import SinkError
@@ -21,14 +21,20 @@ THREADS = 2
 class MetricsEndpoint:
     """The figures, as long as it is open. It is given nothing: it asks when it is asked.
 
-    settings: where it listens. status, meters, model: see `RunCollector`.
+    settings: where it listens. status, meters, model, labels: see `RunCollector`.
 
     Raises:
         SinkError: a package is missing, or the port cannot be had.
     """
 
     def __init__(
-        self, settings: MetricsSettings, *, status: Callable[[], Status], meters: Meters, model: Manifest
+        self,
+        settings: MetricsSettings,
+        *,
+        status: Callable[[], Status],
+        meters: Meters,
+        model: Manifest,
+        labels: Sequence[str],
     ) -> None:
         try:
             import prometheus_client as prometheus  # noqa: PLC0415  # it may be missing, which is told here
@@ -41,7 +47,7 @@ class MetricsEndpoint:
             ) from error
         registry = prometheus.CollectorRegistry()
         prometheus.ProcessCollector(registry=registry)
-        registry.register(RunCollector(status, meters, model))
+        registry.register(RunCollector(status, meters, model, labels))
         listener = listen(settings.address, settings.port, section="metrics")
         self._server = Server(_at_path(prometheus.make_wsgi_app(registry)), listener, threads=THREADS, name="metrics")
         host = f"[{settings.address}]" if ":" in settings.address else settings.address

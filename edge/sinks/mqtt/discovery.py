@@ -21,8 +21,8 @@ def describe_device(
 ) -> dict[str, object]:
     """Return the discovery message, ready for JSON.
 
-    name: what people call the device. board: what it is. labels: the model's. expire_after_s: a state older than this
-    is not believed any more, s.
+    name: what people call the device. board: what it is. labels: what is answered with.
+    expire_after_s: a state older than this is not believed any more, s.
     """
     entities = {key: _entity(topics, key, entity, expire_after_s) for key, entity in _entities(labels)}
     return {

@@ -18,7 +18,7 @@ from edge.status import Status
 class Presence:
     """`take` is called by one thread, the rest by another.
 
-    device: the discovery message; None is none. labels: the model's.
+    device: the discovery message; None is none. labels: what is answered with.
     status: how the run is at this moment. interval_s: the state is told this often, and at once when it has changed.
     """
 

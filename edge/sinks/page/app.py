@@ -37,7 +37,7 @@ class Shot(msgspec.Struct):
 class Site:
     """What each address answers.
 
-    status: how the run is. labels: the model's, in its order. watchers: how many may watch.
+    status: how the run is. labels: what is answered with, in order. watchers: how many may watch.
     shows: what of a picture, for the page's words; `film` has made it so.
     """
 

@@ -33,7 +33,7 @@ class LivePage:
     there are as many threads as there may be of both, and some for all else.
 
     settings: of the page. shows: what of a picture. status: how the run is; any thread may ask.
-    labels: the model's.
+    labels: what is answered with.
 
     Raises:
         SinkError: Flask or waitress is missing, the token cannot be had, or the port.

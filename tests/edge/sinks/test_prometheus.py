@@ -87,7 +87,9 @@ def asked():
 
 @pytest.fixture
 def endpoint(asked, meters):
-    endpoint = MetricsEndpoint(MetricsSettings(enabled=True, port=0), status=asked, meters=meters, model=MODEL)
+    endpoint = MetricsEndpoint(
+        MetricsSettings(enabled=True, port=0), status=asked, meters=meters, model=MODEL, labels=MODEL.labels
+    )
     yield endpoint
     endpoint.close()
 
@@ -108,6 +110,14 @@ def figures_of(endpoint):
         for family in text_string_to_metric_families(text_of(endpoint))
         for sample in family.samples
     }
+
+
+def test_emotions_that_are_not_answered_with_have_no_figure(asked, meters):
+    """Where five are asked for of a model that knows seven."""
+    few = MetricsEndpoint(MetricsSettings(port=0), status=asked, meters=meters, model=MODEL, labels=("happy", "sad"))
+    told = [dict(rest) for name, *rest in figures_of(few) if name == "edge_emotion_readings_total"]
+    few.close()
+    assert {labels["emotion"] for labels in told} == {"happy", "sad", "uncertain"}
 
 
 def test_each_figure_is_what_the_run_says(endpoint):
@@ -220,11 +230,11 @@ def test_callers_who_say_nothing_or_do_not_read_keep_nobody_waiting(endpoint):
 
 def test_the_port_is_given_back(asked, meters):
     """A restart finds it free."""
-    first = MetricsEndpoint(MetricsSettings(port=0), status=asked, meters=meters, model=MODEL)
+    first = MetricsEndpoint(MetricsSettings(port=0), status=asked, meters=meters, model=MODEL, labels=MODEL.labels)
     port = port_of(first)
     assert text_of(first)
     first.close()
-    second = MetricsEndpoint(MetricsSettings(port=port), status=asked, meters=meters, model=MODEL)
+    second = MetricsEndpoint(MetricsSettings(port=port), status=asked, meters=meters, model=MODEL, labels=MODEL.labels)
     assert second.note == first.note
     second.close()
 
@@ -241,7 +251,7 @@ def test_a_port_that_cannot_be_had_is_one_line(endpoint, asked, meters, address,
     """In use, of another machine, or no address at all: what was found, and what to set."""
     settings = MetricsSettings(address=address, port=port_of(endpoint))
     with pytest.raises(SinkError) as refused:
-        MetricsEndpoint(settings, status=asked, meters=meters, model=MODEL)
+        MetricsEndpoint(settings, status=asked, meters=meters, model=MODEL, labels=MODEL.labels)
     line = str(refused.value)
     assert line == (
         f"expected port {settings.port} of {address}, found: {found}: set metrics.port or metrics.address to another"
@@ -252,4 +262,4 @@ def test_a_missing_package_is_one_line(asked, meters, monkeypatch):
     """With the command that brings it."""
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
     with pytest.raises(SinkError, match=r"^expected the package prometheus_client, found none: pip install '"):
-        MetricsEndpoint(MetricsSettings(port=0), status=asked, meters=meters, model=MODEL)
+        MetricsEndpoint(MetricsSettings(port=0), status=asked, meters=meters, model=MODEL, labels=MODEL.labels)

@@ -4,7 +4,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from edge.errors import ModelError
+from edge.errors import ConfigError, ModelError
+from edge.labels import CLASS_SETS
 from edge.manifest import InputSpec, TensorSpec, read_model
 from edge.scenes.catalogue import make_scene
 from edge.shipped import SHIPPED_MODEL
@@ -45,6 +46,34 @@ def test_answers_are_those_of_the_bare_interpreter(classifier, interpreter_packa
         interpreter.invoke()
         raw = (interpreter.get_tensor(output_details["index"])[0].astype(float) - out_zero_point) * out_scale
         np.testing.assert_allclose(classifier.score(face).probabilities, raw / raw.sum(), atol=1e-6)
+
+
+def test_both_ways_is_the_mean_of_a_face_and_its_mirror_image(classifier):
+    """And a mirrored face is answered as a copy of it in memory is."""
+    for face in np.random.default_rng(1).integers(0, 256, (5, 48, 48), dtype=np.uint8):
+        mirror = np.ascontiguousarray(face[:, ::-1])
+        one, other = (classifier.score(shown).probabilities for shown in (face, mirror))
+        np.testing.assert_array_equal(classifier.score(face[:, ::-1]).probabilities, other)
+        assert not np.array_equal(one, other)
+        np.testing.assert_allclose(classifier.score_both_ways(face).probabilities, (one + other) / 2, atol=1e-7)
+
+
+@pytest.mark.parametrize("labels", [CLASS_SETS[6], CLASS_SETS[5], ("neutral", "happy")])
+def test_fewer_labels_are_what_is_left_of_the_whole_answer(classifier, interpreter_package, labels):
+    """In the order asked for, scaled to sum to 1: what `--classes` of the evaluation measures."""
+    fewer = EmotionClassifier(CONTENT, MANIFEST, package=interpreter_package, labels=labels)
+    assert fewer.labels == labels
+    for face in np.random.default_rng(2).integers(0, 256, (5, 48, 48), dtype=np.uint8):
+        whole = dict(zip(MANIFEST.labels, classifier.score(face).probabilities, strict=True))
+        left = np.array([whole[label] for label in labels])
+        np.testing.assert_allclose(fewer.score(face).probabilities, left / left.sum(), atol=1e-6)
+
+
+def test_a_label_that_the_model_does_not_know(interpreter_package):
+    """One line that names it."""
+    manifest = msgspec.structs.replace(MANIFEST, labels=CLASS_SETS[5], class_set=5)
+    with pytest.raises(ConfigError, match="one without fear: choose other classes or another model"):
+        EmotionClassifier(CONTENT, manifest, package=interpreter_package, labels=CLASS_SETS[6])
 
 
 @pytest.mark.parametrize("damage", [b"", b"random" * 100, b"\x00" * 1000])

@@ -1,4 +1,4 @@
-"""Each face is classified at its own rate, the one that waited longest first, and only when it is worth it."""
+"""Each face is classified at its own rate, from both sides, longest waiting first, and only when it is worth it."""
 
 from collections import Counter
 
@@ -16,18 +16,27 @@ FACE = np.random.default_rng(0).integers(0, 256, (480, 640), dtype=np.uint8)
 
 
 class Answers:
-    """A classifier that notes whom it is asked about."""
+    """A classifier that notes whom it is asked about, and how each face was shown to it."""
 
     labels = LABELS
 
     def __init__(self):
         self.asked = []
+        self.shown = []
 
     def crop(self, gray, box):
         self.asked.append(box.x)
-        return cv2.resize(gray[box.y : box.y + box.h, box.x : box.x + box.w], (48, 48))
+        self._face = cv2.resize(gray[box.y : box.y + box.h, box.x : box.x + box.w], (48, 48))
+        return self._face
 
-    def score(self, _face):
+    def score(self, face):
+        ways = {"as it is": self._face, "mirrored": cv2.flip(self._face, 1)}
+        self.shown += [way for way, wanted in ways.items() if np.array_equal(face, wanted)]
+        return EmotionScores(np.array([0.9, 0.1], np.float32))
+
+    def score_both_ways(self, face):
+        assert np.array_equal(face, self._face)
+        self.shown.append("both ways")
         return EmotionScores(np.array([0.9, 0.1], np.float32))
 
 
@@ -144,3 +153,27 @@ def test_the_shorter_side_decides_what_is_too_small(namer):
 def test_a_face_of_the_least_size_is_classified(namer):
     """`min_face_px` itself is enough."""
     assert namer.update(FACE, [track(1, size=36)], position_s=0.0)[1].unclear is None
+
+
+def test_a_new_face_is_shown_both_ways_and_then_by_turns(namer, answers):
+    """What is said of it steadies to the mean of both, and each look but the first costs one answer."""
+    for look in range(5):
+        namer.update(FACE, [track(1)], position_s=look / 9)
+    assert answers.shown == ["both ways", "mirrored", "as it is", "mirrored", "as it is"]
+
+
+def test_every_face_has_its_own_turns(namer, answers):
+    """One that comes later begins anew, and does not disturb the other's."""
+    namer.update(FACE, [track(1)], position_s=0.0)
+    namer.update(FACE, [track(1), track(2)], position_s=0.1)
+    namer.update(FACE, [track(1), track(2)], position_s=0.2)
+    assert Counter(answers.shown) == {"both ways": 2, "mirrored": 2, "as it is": 1}
+
+
+def test_a_face_that_was_unclear_at_first_is_then_shown_both_ways(namer, answers):
+    """The first answer counts most: it is the best that can be had."""
+    namer.update(FACE // 16, [track(1)], position_s=0.0)
+    namer.update(FACE, [track(1)], position_s=0.2)
+    namer.update(FACE // 16, [track(1)], position_s=0.4)
+    namer.update(FACE, [track(1)], position_s=0.6)
+    assert answers.shown == ["both ways", "mirrored"]

@@ -20,6 +20,7 @@ from edge.sink_settings import MqttSettings
 from edge.status import SinkStatus
 
 REPOSITORY = Path(__file__).parents[4]
+MODEL = read_model(SHIPPED_MODEL)[1]
 
 
 def run(folder, mqtt, *options):
@@ -73,7 +74,7 @@ def test_what_is_wrong_is_in_the_status(tmp_path, world):
     settings = Settings(
         mqtt=MqttSettings(host="127.0.0.1", port=free_port(), device_id="pi", queue=str(tmp_path / "queue"))
     )
-    extras = open_extras(settings, Surroundings(lambda: world.status, Meters(), read_model(SHIPPED_MODEL)[1]))
+    extras = open_extras(settings, Surroundings(lambda: world.status, Meters(), MODEL, MODEL.labels))
     (guard,) = extras.sinks
     inbox = HandOver(Policy.NEWEST_WINS, capacity=10)
     thread = Thread(target=guard.deliver, args=(inbox,))
@@ -92,6 +93,6 @@ def test_a_package_that_is_missing_for_another_reason(monkeypatch, tmp_path, wor
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setitem(sys.modules, "edge.device_id", None)
     settings = Settings(mqtt=MqttSettings(host="127.0.0.1", queue=str(tmp_path / "queue")))
-    extras = open_extras(settings, Surroundings(lambda: world.status, Meters(), read_model(SHIPPED_MODEL)[1]))
+    extras = open_extras(settings, Surroundings(lambda: world.status, Meters(), MODEL, MODEL.labels))
     with pytest.raises(ModuleNotFoundError, match=r"edge\.device_id"):
         extras.sinks[0]._open_consumer()

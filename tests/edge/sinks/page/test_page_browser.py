@@ -106,7 +106,7 @@ def pipeline_with_page():
     """The whole pipeline, with a drawn scene as its camera; gives the page's address and what faces were called."""
     settings = Settings(source=SourceSettings(fps=10.0), page=PageSettings(enabled=True, port=0))
     meters, steps, names = Meters(), build_steps(settings)(stills=False), Names()
-    extras = open_extras(settings, Surroundings(make_status, meters, steps.namer.model))
+    extras = open_extras(settings, Surroundings(make_status, meters, steps.namer.model, steps.namer.labels))
     source = SceneSource(make_scene("slow", fps=10.0, duration_s=300.0), live=True, color=True)
     pipeline = Pipeline(source, steps, [names], meters, settings, viewers=extras.viewers)
     thread = threading.Thread(target=pipeline.run)
