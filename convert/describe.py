@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -100,15 +101,27 @@ def class_set(labels: Sequence[str]) -> int | None:
 
 
 def _run(checkpoint: Checkpoint, state: RunState) -> dict[str, Any]:
-    """Settings and packages of a run, and the hash of its training faces; not the command, which names local paths.
+    """Settings and packages of a run, and the hash of its training faces.
+
+    Neither the command, which names local paths, nor where the weights, teachers and answers that it began with stood.
 
     The settings are those that the run itself wrote: an old run knows nothing of what was added since.
     """
     written = msgspec.json.decode((checkpoint.path.parent / RUN).read_bytes())
     facts: dict[str, Any] = written["settings"] | {"epochs_done": state.epochs_done}
+    for name in ("weights", "answers"):
+        if facts.get(name):
+            facts[name] = _without_place(facts[name])
+    if facts.get("teachers"):
+        facts["teachers"] = [_without_place(teacher) for teacher in facts["teachers"]]
     if state.provenance is None:
         return facts
     return facts | {"versions": state.provenance.versions, "data_sha256": state.provenance.data.sha256}
+
+
+def _without_place(path: str) -> str:
+    """Return what tells one run from another: the folder and the name, or the name alone where there is no folder."""
+    return "/".join(Path(path).parts[-2:])
 
 
 def _training(checkpoint: Checkpoint, data: FaceData) -> str:
@@ -117,4 +130,5 @@ def _training(checkpoint: Checkpoint, data: FaceData) -> str:
         return f"{faces} (as given to the conversion; the run is not known)"
     settings = checkpoint.state.settings
     votes = f", FER+ votes {settings.votes_share:g}" if settings.votes_share else ""
-    return f"{faces}{votes}, best of {checkpoint.state.epochs_done} epochs, seed {settings.seed}"
+    begun = f", begun with {_without_place(settings.weights)}" if settings.weights else ""
+    return f"{faces}{votes}{begun}, best of {checkpoint.state.epochs_done} epochs, seed {settings.seed}"

@@ -118,6 +118,23 @@ def test_the_manifest_says_where_its_figures_come_from(made):
     assert manifest.calibration == "42 faces of FER2013 Training, balanced over classes, seed 0"
 
 
+def test_what_a_run_began_with_is_told_and_not_where_it_stood(trained, tmp_path, published):
+    """A net that goes on from another's weights has seen more than its own epochs; nobody's folders are published."""
+    run = shutil.copytree(trained.run, tmp_path / "second")
+    state = msgspec.json.decode((run / RUN).read_bytes())
+    state["settings"] |= {
+        "weights": "/home/me/runs/first/best.keras",
+        "teachers": ["/home/me/runs/big", "bigger"],
+        "answers": "/home/me/answers.npz",
+    }
+    (run / RUN).write_bytes(msgspec.json.encode(state))
+    assert call(run, trained.table, published, "--name", "second") == 0
+    _, manifest = read_model(published / "second.tflite")
+    assert "FER+ votes 0.3, begun with first/best.keras, best of 25 epochs" in manifest.trained_on
+    told = {name: manifest.training_run[name] for name in ("weights", "teachers", "answers")}
+    assert told == {"weights": "first/best.keras", "teachers": ["runs/big", "bigger"], "answers": "me/answers.npz"}
+
+
 def test_the_test_split_is_read_for_a_release_only(made):
     """Without --release PrivateTest stands neither in manifest nor in card."""
     assert {row.split.partition(",")[0] for row in read_model(made / "tiny.tflite")[1].figures} == {"PublicTest"}
