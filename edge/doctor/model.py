@@ -38,7 +38,10 @@ def _interpreter(context: Context) -> Finding:
     nodes = [node["op_name"] for node in interpreter._get_ops_details()]  # the package has no public way
     delegated = nodes.count("DELEGATE")
     best = classifier.labels[int(scores.probabilities.argmax())]
-    said = f"{package} {package_version(package)}, delegated nodes: {delegated}, says {best} of the face that ships"
+    said = (
+        f"{package} {package_version(package)}, delegated nodes: {delegated}, says {best} of the face that ships, out of"
+        f" {len(classifier.labels)}"
+    )
     if _is_shipped(path) and best != _SHOWN:
         return failed(
             f"expected the model that ships to say {_SHOWN} of the face that ships, found: {said}", "install it again"

@@ -10,6 +10,7 @@ import pytest
 from edge.errors import MediaError
 from edge.records import Box
 from edge.shipped import SHIPPED_MODEL
+from edge.vision.classify import EmotionClassifier
 from train.conditions import Conditions, find_faces, measure_conditions, on_card, picture_path
 from train.plots import draw_conditions
 from train.spoil import AXES, CHANGES, Face
@@ -85,6 +86,19 @@ def test_a_model_is_measured_under_each_condition(photographs, tmp_path):
     assert cv2.imread(str(tmp_path / "conditions.png")) is not None
     again = msgspec.json.decode(msgspec.json.encode(measured), type=Conditions)
     assert again == measured
+
+
+def test_a_face_is_named_both_ways(photographs, monkeypatch):
+    """As the runtime names one in a picture; what is said one way alone is not asked for."""
+    asked = []
+
+    def both_ways(self, face):
+        asked.append(face)
+        return self.score(face)
+
+    monkeypatch.setattr(EmotionClassifier, "score_both_ways", both_ways)
+    measured = measure_conditions(SHIPPED_MODEL, photographs)
+    assert len(asked) == measured.faces * (1 + len(measured.measured))
 
 
 def test_photographs_without_a_face_are_told(tmp_path):

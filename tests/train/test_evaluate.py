@@ -9,9 +9,8 @@ from keras import layers
 from edge.labels import EMOTIONS
 from edge.manifest import model_bytes, read_model
 from edge.shipped import SHIPPED_MODEL
-from train.dataset import read_dataset
 from train.evaluate import main, parse_arguments, report_folder
-from train.predict import open_model, predict
+from train.predict import predict
 from train.report import Report
 from train.state import BEST, RunSettings, RunState, write_state
 
@@ -71,17 +70,29 @@ def test_a_run_shows_its_epochs(here):
     assert (folder / "history.png").is_file()
 
 
-def test_both_ways_averages_a_face_and_its_mirror_image(here, capsys):
-    """For a split and a majority alike; the report says so and has a folder of its own."""
+def test_both_ways_is_told_and_has_a_folder_of_its_own(here, capsys):
+    """Beside the figures of one way, which it must not hide."""
     assert main(["net.keras", "--data", "fer2013.csv"]) == 0
     assert main(["net.keras", "--data", "fer2013.csv", "--both-ways"]) == 0
     both = read(here / "reports" / "net-validation-both-ways")
     assert both.both_ways
     assert not read(here / "reports" / "net-validation").both_ways
     assert "FER2013 PublicTest, both ways" in capsys.readouterr().out
-    model, faces = open_model(here / "net.keras"), read_dataset(here / "fer2013.csv").validation
-    answers = predict(model, faces.pixels) + predict(model, np.flip(faces.pixels, axis=2))
-    assert both.evaluation.official.accuracy == pytest.approx((answers.argmax(axis=1) == faces.codes).mean())
+
+
+@pytest.mark.parametrize("options", [[], ["--both-ways"]])
+def test_all_of_a_report_is_asked_the_same_way(here, datasets, monkeypatch, options):
+    """The split, the other model and the majority of FER+."""
+    ways = []
+
+    def predicted(model, pixels, *, both_ways=False):
+        ways.append(both_ways)
+        return predict(model, pixels[:1]).repeat(len(pixels), axis=0)
+
+    monkeypatch.setattr("train.evaluate.predict", predicted)
+    arguments = ["net.keras", "--data", str(datasets / "fer2013"), "--against", "net.keras", "--fer-plus"]
+    assert main([*arguments, *options, "--report", "out"]) == 0
+    assert ways == [bool(options)] * 3
 
 
 def test_a_tflite_and_its_checkpoint_give_nearly_the_same_figures(here, datasets, capsys):

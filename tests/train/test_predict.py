@@ -78,3 +78,26 @@ def test_options_that_contradict_a_manifest_are_refused():
     """A `.tflite` says its labels and range itself."""
     with pytest.raises(ConfigError, match="its manifest says"):
         open_model(SHIPPED_MODEL, labels=("happy", "sad"))
+
+
+@keras.saving.register_keras_serializable("tests")
+class LeftAndRight(layers.Layer):
+    """Answers with the light of each half, as shares."""
+
+    def call(self, faces):
+        half = faces.shape[2] // 2
+        left, right = (ops.mean(side, axis=(1, 2)) for side in (faces[:, :, :half], faces[:, :, half:]))
+        return ops.concatenate([left, right], axis=1) / (left + right)
+
+
+def test_both_ways_is_the_mean_over_a_face_and_its_mirror_image():
+    """Each face is turned about its own middle, left to right."""
+    net = keras.Sequential([keras.Input((48, 48, 1)), LeftAndRight()])
+    checkpoint = Checkpoint(Path("sides.keras"), net, ("happy", "sad"), None, InputSpec(48, (0.0, 1.0)))
+    faces = np.zeros((2, 48, 48), dtype=np.uint8)
+    faces[0, :, :24] = 200
+    faces[1, :10] = 100
+    np.testing.assert_allclose(predict(checkpoint, faces), [[1, 0], [0.5, 0.5]], atol=1e-6)
+    both = predict(checkpoint, faces, both_ways=True)
+    assert both.dtype == np.float32
+    np.testing.assert_allclose(both, [[0.5, 0.5], [0.5, 0.5]], atol=1e-6)

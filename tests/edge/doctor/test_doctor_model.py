@@ -55,6 +55,15 @@ def test_the_model_that_ships_is_well(find, config, interpreter_package):
     assert (found.status, "delegated nodes: 0" in found.text) == (("warning", True) if slow else ("ok", False))
 
 
+@pytest.mark.parametrize(("classes", "count"), [(0, 7), (5, 5)])
+def test_the_interpreter_answers_with_the_emotions_that_are_asked_for(
+    find, config, interpreter_package, classes, count
+):
+    """As the run will; a model that does not know one of them shows here."""
+    found = find("interpreter", config=config(f'[model]\ninterpreter = "{interpreter_package}"\nclasses = {classes}\n'))
+    assert f"says happy of the face that ships, out of {count}" in found.text
+
+
 def test_an_interpreter_that_answers_nonsense_is_named(config, monkeypatch, interpreter_package):
     """As kernels do that were built for another processor; here the face is expected to look otherwise."""
     monkeypatch.setattr("edge.doctor.model._SHOWN", "sad")
