@@ -39,8 +39,8 @@ def _interpreter(context: Context) -> Finding:
     delegated = nodes.count("DELEGATE")
     best = classifier.labels[int(scores.probabilities.argmax())]
     said = (
-        f"{package} {package_version(package)}, delegated nodes: {delegated}, says {best} of the face that ships, out of"
-        f" {len(classifier.labels)}"
+        f"{package} {package_version(package)}, delegated nodes: {delegated},"
+        f" says {best} of the face that ships, out of {len(classifier.labels)}"
     )
     if _is_shipped(path) and best != _SHOWN:
         return failed(

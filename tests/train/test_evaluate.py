@@ -80,8 +80,9 @@ def test_both_ways_is_told_and_has_a_folder_of_its_own(here, capsys):
     assert "FER2013 PublicTest, both ways" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize("options", [[], ["--both-ways"]])
-def test_all_of_a_report_is_asked_the_same_way(here, datasets, monkeypatch, options):
+def test_all_of_a_report_is_asked_the_same_way(datasets, monkeypatch, options):
     """The split, the other model and the majority of FER+."""
     ways = []
 
