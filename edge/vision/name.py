@@ -35,8 +35,8 @@ class FaceNamer:
     """Classifies each track `settings.rate_hz` times a second, and steadies the answer; in between the last one holds.
 
     A new face is shown to the model both ways, later by turns as it is and mirrored, so that the steadied answer is the
-    mean of both at the price of one. Source: of PublicTest's faces that are not in Training the mean names 66.3 % right,
-    one way alone 65.1 % (`edge_small`).
+    mean of both at the price of one. Source: of PublicTest's faces that are not in Training the mean names 66.3 %
+    right, one way alone 65.1 % (`edge_small`).
 
     Of several faces that are due, the one that has waited longest comes first. One thread alone may use an instance.
     """
