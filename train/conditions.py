@@ -135,7 +135,8 @@ def on_card(card: str, conditions: Conditions, picture: str) -> str:
         HEADING,
         f"The faces of {conditions.faces} photographs ({conditions.folder}), found as they are, then made worse and"
         f" classified both ways; balanced over the emotions with {FEWEST} photographs or more. As they are, the two"
-        f" halves of the set give {first:.3f} and {second:.3f}. What the runtime would refuse to classify is counted all the same.",
+        f" halves of the set give {first:.3f} and {second:.3f}. What the runtime would refuse to classify is"
+        " counted all the same.",
         f"![Accuracy by size of the face, brightness, noise and blur]({picture})",
         "\n".join(["| | | right | balanced | refused |", "|---|--:|--:|--:|--:|", *rows]),
     ]
