@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge import __version__
+from edge.labels import CLASS_SETS
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -46,7 +47,7 @@ def _add_run(commands: "Commands") -> None:
     command.add_argument(
         "--classes",
         type=int,
-        choices=(7, 6, 5),
+        choices=tuple(CLASS_SETS),
         help="answer with so many emotions (default: all that the model knows)",
     )
     command.add_argument("--config", metavar="FILE", type=Path, help="settings in TOML")

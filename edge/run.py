@@ -100,9 +100,9 @@ def build_steps(settings: Settings) -> Callable[..., Steps]:
     Raises:
         ConfigError, ModelError: a cascade or model cannot be used.
     """
-    content, manifest = read_model(model_path(settings.model.path))
-    asked = settings.model
-    classifier = EmotionClassifier(content, manifest, package=asked.interpreter, labels=asked.labels)
+    model = settings.model
+    content, manifest = read_model(model_path(model.path))
+    classifier = EmotionClassifier(content, manifest, package=model.interpreter, labels=model.labels)
     schedule = settings.schedule
     redetector = Redetector(settings.detect.cascade)
 

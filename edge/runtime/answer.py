@@ -57,7 +57,7 @@ class Answerer:
             caller.sendall(self._answer())
         except OSError:
             return  # the caller has gone, or does not read
-        except Exception:
+        except Exception:  # told with its traceback; the next caller is answered all the same
             log.exception("the status cannot be told")
 
     def close(self) -> None:

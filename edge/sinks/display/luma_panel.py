@@ -106,7 +106,7 @@ def _open_serial(settings: DisplaySettings) -> "i2c | spi":
         bus = i2c(port=settings.i2c_port, address=settings.i2c_address)
         try:
             bus.command(_NOP)  # before luma makes a device of it, which would stay in memory
-        except Exception:
+        except Exception:  # whatever it was, it goes on from here, and the bus is not left open
             bus.cleanup()
             raise
         return bus
