@@ -1,58 +1,115 @@
-# Bare `make` lists the targets. Each one installs what it needs, once; a changed lock installs again.
+# `make` lists the targets. Each target installs what it needs once, and again when its lock file has changed.
 PYTHON ?= python3
 MODEL ?= edge_small
 RUN ?= runs/$(MODEL)
-SYSTEM_PACKAGES = chromium mosquitto mosquitto-clients prometheus
+# All tests of a file run in the same process, since they share costly fixtures. A process takes up to 2 GB.
+PARALLEL = -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# Every environment that contains the runtime gets the face detector's models.
+DETECTOR = edge/requirements-detector.txt
+# Sets on which a model is measured as in everyday use.
+MEASURED = $(if $(FACES),--faces "$(FACES)") $(if $(PHOTOS),--photos "$(PHOTOS)")
+PAGE = http://127.0.0.1:8470
+comma := ,
+SYSTEM_PACKAGES = chromium ffmpeg mosquitto mosquitto-clients prometheus
 
 .DEFAULT_GOAL := help
-.PHONY: help setup-system run extras test train sheet evaluate conditions convert bench bench-peers clip lint format lock install uninstall dist deb clean
+.PHONY: help setup-system run demo extras test test-quick train sheet faces evaluate conditions convert bench bench-peers bench-clips clip lint docs format lock install uninstall wheel dist deb clean
+
+# What the user gives is checked before an environment is made, since one with TensorFlow takes minutes.
+BUNDLED_OR_OWN = $(if $(call exists,$(MODEL))$(findstring /,$(MODEL))$(suffix $(MODEL)),$(MODEL),models/$(MODEL).tflite)
+ARCHITECTURES = $(filter-out __init__ macs residual,$(basename $(notdir $(wildcard train/models/*.py))))
+FACE_DATA = fer2013.csv, a folder tree or a face set
+exists = $(shell [ ! -e "$(1)" ] || echo yes)
+is_goal = $(filter $(1),$(MAKECMDGOALS))
+expect = $(if $(call exists,$($(1))),,$(error $(1): expected $(2), found no such file or folder: $($(1))))
+expect_if_given = $(if $($(1)),$(call expect,$(1),$(2)))
+need = $(if $($(1)),$(call expect,$(1),$(2)),$(error expected $(1)=path of $(2), found none))
+
+ifneq ($(call is_goal,train sheet),)
+    $(call need,DATA,$(FACE_DATA))
+endif
+ifneq ($(call is_goal,train),)
+    $(if $(filter $(MODEL),$(ARCHITECTURES)),,$(error MODEL: expected one of $(ARCHITECTURES), found $(MODEL)))
+endif
+ifneq ($(call is_goal,faces conditions),)
+    $(call need,PHOTOS,a folder of photographs by emotion)
+endif
+ifneq ($(call is_goal,bench-clips),)
+    $(call need,CLIPS,a folder of clips and their references)
+endif
+ifneq ($(call is_goal,evaluate),)
+    $(if $(DATA)$(FACES)$(PHOTOS),,$(error expected FACES=face set, PHOTOS=folder of photographs or DATA=$(FACE_DATA), found none))
+endif
+ifneq ($(call is_goal,evaluate convert),)
+    $(call expect_if_given,DATA,$(FACE_DATA))
+    $(call expect_if_given,FACES,a face set)
+    $(call expect_if_given,PHOTOS,a folder of photographs by emotion)
+endif
+ifneq ($(call is_goal,evaluate conditions),)
+    $(if $(call exists,$(BUNDLED_OR_OWN)),,$(error MODEL: expected a run's folder, a .keras$(comma) .h5 or .tflite file or the name of a bundled model, found $(MODEL)))
+endif
+ifneq ($(and $(call is_goal,convert),$(filter-out file,$(origin MODEL))),)
+    $(call expect,MODEL,a run's folder or a checkpoint)
+endif
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup-system: ## with sudo: what some tests need from apt: a browser, an MQTT broker, promtool
+setup-system: ## install the browser, ffmpeg, MQTT broker and promtool for the tests from apt (with sudo)
 	apt-get update --quiet
 	DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes --no-install-recommends $(SYSTEM_PACKAGES)
 
-run: .venv/ready ## read the camera (or play the clip) and log expressions; SOURCE=… ARGS=…
+run: .venv/ready ## read the camera or play the bundled clip, and log expressions; SOURCE=… ARGS=…
+	@echo "this is .venv/bin/edge-emotion run; with --page it serves the live page, and --help lists all options" >&2
 	@.venv/bin/edge-emotion run $(if $(SOURCE),--source "$(SOURCE)") $(ARGS)
 
-extras: .venv/ready ## what --view and small displays need, beside the runtime
+demo: .venv/ready ## play the bundled clip again and again, and open the live page
+	@[ -z "$$DISPLAY$$WAYLAND_DISPLAY" ] || { for _ in $$(seq 60); do sleep 1; \
+	    .venv/bin/python -c 'import socket; socket.create_connection(("127.0.0.1", 8470))' && exec xdg-open $(PAGE); \
+	done; } >/dev/null 2>&1 &
+	@echo "the live page: $(PAGE); q or Ctrl-C ends it" >&2
+	@.venv/bin/edge-emotion run --source edge/assets/demo.mp4 --loop --page $(ARGS)
+
+extras: .venv/ready ## install the packages for --view, small displays and mcp
 	@.venv/bin/python -m ensurepip --default-pip >/dev/null
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r edge/requirements-extras.txt
 	@.venv/bin/python -m pip uninstall --quiet --yes setuptools pip
 
-test: .venv-dev/ready .venv-tflite/ready .venv-dist/ready ## install what the tests need and run them, with both interpreters
-	.venv-dev/bin/python -m pytest
+test: .venv-dev/ready .venv-tflite/ready .venv-dist/ready ## run all tests, with both interpreters
+	.venv-dev/bin/python -m pytest $(PARALLEL)
 	@if [ -x .venv-tflite/bin/pytest ]; then \
-	    echo "the edge tests again, with tflite-runtime:"; \
-	    EDGE_EMOTION_INTERPRETER=tflite-runtime .venv-tflite/bin/python -m pytest tests/edge; \
+	    echo "the tests that depend on the interpreter, with tflite-runtime:"; \
+	    EDGE_EMOTION_INTERPRETER=tflite-runtime \
+	        .venv-tflite/bin/python -m pytest $(PARALLEL) -m interpreter tests/edge; \
 	else \
-	    echo "not run with tflite-runtime: it has no wheel for this Python or machine (it ended at Python 3.11)"; \
+	    echo "skipping tflite-runtime: it has no wheel for this Python or machine (the last one is for Python 3.11)"; \
 	fi
 
+test-quick: .venv-dev/ready ## run the fast tests of all stages, in less than a minute
+	.venv-dev/bin/python -m pytest $(PARALLEL) -m "not slow"
+
 train: .venv-dev/ready ## train a model; DATA=fer2013.csv MODEL=… CLASSES=7|6|5|… EPOCHS=… ARGS="--resume"
-	@$(if $(DATA),,$(error expected DATA=path of fer2013.csv or of a folder tree, found none))true
-	.venv-dev/bin/python -m train --data "$(DATA)" --model $(MODEL) --out $(RUN) \
+	EDGE_EMOTION_MAKE=1 .venv-dev/bin/python -m train --data "$(DATA)" --model $(MODEL) --out $(RUN) \
 	    $(if $(CLASSES),--classes "$(CLASSES)") $(if $(EPOCHS),--epochs $(EPOCHS)) $(ARGS)
 
-sheet: .venv-dev/ready ## draw augmented faces, to look at them; DATA=fer2013.csv ARGS="--out sheet.png --mixup 0"
-	@$(if $(DATA),,$(error expected DATA=path of fer2013.csv or of a folder tree, found none))true
-	.venv-dev/bin/python -m train.sheet --data "$(DATA)" $(ARGS)
+sheet: .venv-dev/ready ## draw augmented faces for inspection; DATA=fer2013.csv ARGS="--out sheet.png --mixup 0"
+	.venv-dev/bin/python -m train.augmentation_sheet --data "$(DATA)" $(ARGS)
 
-evaluate: .venv-dev/ready ## report on a model, with plots; DATA=fer2013.csv MODEL=models/edge_small.tflite ARGS="--photos FOLDER"
-	@$(if $(DATA),,$(error expected DATA=path of fer2013.csv or of a folder tree, found none))true
-	.venv-dev/bin/python -m train.evaluate "$(if $(wildcard $(MODEL))$(findstring /,$(MODEL))$(suffix $(MODEL)),$(MODEL),models/$(MODEL).tflite)" --data "$(DATA)" $(ARGS)
+faces: .venv-dev/ready ## cut the faces out of photographs, for FACES=; PHOTOS=folder OUT=faces.npz ARGS="--table labels.csv"
+	.venv-dev/bin/python -m train.faces "$(PHOTOS)" "$(or $(OUT),faces.npz)" $(ARGS)
 
-conditions: .venv-dev/ready ## what distance, light, noise and blur do to the answers; PHOTOS=folder MODEL=models/edge_small.tflite
-	@$(if $(PHOTOS),,$(error expected PHOTOS=folder of photographs by emotion, found none))true
-	.venv-dev/bin/python -m train.conditions "$(if $(findstring /,$(MODEL)),$(MODEL),models/$(MODEL).tflite)" --photos "$(PHOTOS)" $(ARGS)
+evaluate: .venv-dev/ready ## evaluate a model, with report and plots; FACES=faces.npz PHOTOS=folder DATA=fer2013.csv MODEL=models/edge_small.tflite
+	.venv-dev/bin/python -m train.evaluate "$(BUNDLED_OR_OWN)" \
+	    $(if $(DATA),--data "$(DATA)") $(MEASURED) $(ARGS)
 
-convert: .venv-dev/ready .venv-tflite/ready ## make verified models of what ships; MODEL=runs/mine CLASSES=5 PRECISION="int8 float32" DATA=…
+conditions: .venv-dev/ready ## measure the effect of distance, light, noise and blur; PHOTOS=folder MODEL=models/edge_small.tflite
+	.venv-dev/bin/python -m train.conditions "$(BUNDLED_OR_OWN)" --photos "$(PHOTOS)" $(ARGS)
+
+convert: .venv-dev/ready .venv-tflite/ready ## convert to verified .tflite models, by default the bundled ones; MODEL=runs/mine DATA=… FACES=… PHOTOS=… CLASSES=5 PRECISION="int8 float32"
 	.venv-dev/bin/python -m convert $(if $(filter file,$(origin MODEL)),,"$(MODEL)") $(if $(DATA),--data "$(DATA)") \
-	    $(if $(CLASSES),--classes "$(CLASSES)") $(if $(PRECISION),--precision $(PRECISION)) $(ARGS)
+	    $(MEASURED) $(if $(CLASSES),--classes "$(CLASSES)") $(if $(PRECISION),--precision $(PRECISION)) $(ARGS)
 
-bench: .venv-dev/ready .venv-tflite/ready ## measure each step, then every figure, for this machine
+bench: .venv-dev/ready .venv-tflite/ready ## measure each step, then every figure, on this machine
 	.venv-dev/bin/python -m pytest benchmarks
 	@if [ -x .venv-tflite/bin/pytest ]; then \
 	    EDGE_EMOTION_PEERS_PYTHON=.venv-dev/bin/python EDGE_EMOTION_INTERPRETER=tflite-runtime \
@@ -60,81 +117,95 @@ bench: .venv-dev/ready .venv-tflite/ready ## measure each step, then every figur
 	fi
 	.venv-dev/bin/python -m benchmarks
 
-bench-peers: .venv-dev/ready .venv-peers/ready ## the same, with the usual Keras loop and the package fer
+bench-peers: .venv-dev/ready .venv-peers/ready ## the same, compared with the usual Keras loop and the package fer
 	.venv-dev/bin/python -m pytest benchmarks
 	.venv-dev/bin/python -m benchmarks --peers
 
-clip: .venv/ready ## draw the clip that ships again
+bench-clips: .venv-dev/ready ## measure detection and labels on real clips; CLIPS=folder PHOTOS=folder ARGS="--methods haar"
+	.venv-dev/bin/python -m benchmarks.clips "$(CLIPS)" $(if $(PHOTOS),--photos "$(PHOTOS)") $(ARGS)
+
+clip: .venv/ready ## draw the bundled clip again
 	.venv/bin/python -m edge.scenes edge/assets/demo.mp4
 
 lint: .venv-dev/ready ## check style and types
 	.venv-dev/bin/ruff check .
 	.venv-dev/bin/ruff format --check .
+	.venv-dev/bin/hadolint Dockerfile
 	.venv-dev/bin/mypy
 
-format: .venv-dev/ready ## put the code into the house's format
+docs: .venv-dev/ready ## build the documentation as a site: build/site
+	@.ci/docs
+
+format: .venv-dev/ready ## format the code
 	.venv-dev/bin/ruff check --fix .
 	.venv-dev/bin/ruff format .
 
-lock: .venv-dev/ready ## write the lock files again, from pyproject.toml
+lock: .venv-dev/ready ## update the lock files from pyproject.toml
 	PATH="$(CURDIR)/.venv-dev/bin:$$PATH" .ci/lock
 
-install: ## install the service on this machine, or upgrade it (with sudo); ARGS="--dry-run"
+install: ## install or upgrade the service on this machine (with sudo); ARGS="--dry-run"
 	@systemd/install.sh $(ARGS)
 
-uninstall: ## remove the service, but not its configuration and logs (with sudo); ARGS="--purge"
+uninstall: ## remove the service, keep configuration and logs (with sudo); ARGS="--purge"
 	@systemd/uninstall.sh $(ARGS)
 
-dist: .venv-dist/ready ## make the release archive, which installs without a network; MACHINE=aarch64|x86_64
+wheel: .venv-dist/ready ## build the wheel and the source archive for pip, pipx and uvx
+	@systemd/release/wheel.sh
+
+dist: .venv-dist/ready ## build the release archive, which installs without a network; MACHINE=aarch64|x86_64
 	@MACHINE="$(MACHINE)" systemd/release/archive.sh
 
-deb: .venv-dist/ready ## make the Debian package, likewise; MACHINE=aarch64|x86_64
+deb: .venv-dist/ready ## build the Debian package, which installs without a network; MACHINE=aarch64|x86_64
 	@MACHINE="$(MACHINE)" systemd/debian/build.sh
 
 .PHONY: test-pi-user test-pi-vm
-test-pi-user: .venv/ready ## tests, golden answers, instruction budget on emulated aarch64 (docs/emulated-pi.md)
+test-pi-user: .venv/ready ## run tests, golden run and instruction budget on emulated aarch64 (docs/emulated-pi.md)
 	@tests/pi/user
 
-test-pi-vm: .venv/ready .venv-dist/ready ## the appliance, installed and run in an emulated Pi (with sudo; docs/emulated-pi.md)
+test-pi-vm: .venv/ready .venv-dist/ready ## install and test the service in an emulated Pi (with sudo; docs/emulated-pi.md)
 	@tests/pi/vm
 
-clean: ## remove the environments
+clean: ## remove the Python environments
 	rm -rf .venv .venv-dev .venv-tflite .venv-peers .venv-dist
 
-# An environment whose Python has become another one, as by an upgrade of the system, is made again.
+# An environment whose Python has changed, for example in a system upgrade, is rebuilt.
 .SECONDEXPANSION:
 .PHONY: stale
 stale = $(shell [ ! -e $(1)/pyvenv.cfg ] || \
     $(1)/bin/python -c 'import os, sys; sys.exit(not os.path.isdir("%s/lib/python%d.%d" % (sys.prefix, *sys.version_info[:2])))' \
     2>/dev/null || echo stale)
 
-# The runtime alone. Where apt's picamera2 is, the environment sees it; the lock's numpy is apt's own version, so that
-# apt's stays in use (a newer one beside it breaks picamera2).
-.venv/ready: edge/requirements.txt pyproject.toml $$(call stale,.venv)
-	@$(call new_environment,.venv,$(shell $(PYTHON) -c 'import importlib.util as u; print("--system-site-packages" if u.find_spec("picamera2") else "")'))
+# An environment that was made before apt's picamera2 was installed is rebuilt, so that the Pi's camera is found.
+has_picamera = $(shell $(PYTHON) -c 'import importlib.util as u; print("yes" if u.find_spec("picamera2") else "")')
+sees_no_picamera = $(if $(shell grep -s "include-system-site-packages = false" .venv/pyvenv.cfg),$(if $(has_picamera),stale))
+
+# The runtime alone. The environment uses apt's picamera2 if it is installed. The locked numpy is apt's own version, since
+# a newer one in the environment breaks picamera2.
+.venv/ready: edge/requirements.txt $(DETECTOR) pyproject.toml $$(call stale,.venv) $$(sees_no_picamera)
+	@$(call new_environment,.venv,$(if $(has_picamera),--system-site-packages))
 	@$(call install,.venv,edge/requirements.txt)
-	@.venv/bin/pip uninstall --quiet --yes setuptools pip # 25 MB that a device does not need to run
+	@.venv/bin/pip uninstall --quiet --yes setuptools pip # 25 MB that the runtime does not need
 
 # All stages: training, conversion, tests, lint.
-.venv-dev/ready: tests/requirements.txt pyproject.toml $$(call stale,.venv-dev)
+.venv-dev/ready: tests/requirements.txt $(DETECTOR) pyproject.toml $$(call stale,.venv-dev)
 	@$(call new_environment,.venv-dev,)
 	@$(call install,.venv-dev,tests/requirements.txt)
 
-# The edge alone on tflite-runtime, which needs an older numpy and has no wheel for Python 3.12 and later.
-.venv-tflite/ready: tests/requirements-tflite.txt pyproject.toml $$(call stale,.venv-tflite)
+# The runtime on tflite-runtime, which needs an older numpy and has no wheel for Python 3.12 and later.
+.venv-tflite/ready: tests/requirements-tflite.txt $(DETECTOR) pyproject.toml $$(call stale,.venv-tflite)
 	@if $(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] > (3, 11))'; then \
 	    $(call new_environment,.venv-tflite,) && $(call install,.venv-tflite,tests/requirements-tflite.txt); \
 	else \
 	    mkdir -p .venv-tflite && touch $@; \
 	fi
 
-# What makes the release archive.
-.venv-dist/ready: systemd/release/requirements.txt $$(call stale,.venv-dist)
+# The tools that build the release archive and the wheel, which contains the detector's models.
+.venv-dist/ready: systemd/release/requirements.txt $(DETECTOR) $$(call stale,.venv-dist)
 	@$(call new_environment,.venv-dist,)
-	@.venv-dist/bin/pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r $<
+	@.venv-dist/bin/pip install --quiet --disable-pip-version-check --no-compile --no-deps --require-hashes -r $< -r $(DETECTOR)
 	@touch $@
 
-# The package fer and what it is measured with; the usual loop needs Keras.
+# The package fer and its dependencies; the usual loop needs Keras.
 .venv-peers/ready: benchmarks/requirements.txt benchmarks/requirements-fer.txt $$(call stale,.venv-peers)
 	@$(call new_environment,.venv-peers,)
 	@for list in requirements requirements-fer; do \
@@ -151,8 +222,9 @@ $(PYTHON) -c 'import sys; sys.exit(0 if sys.maxsize > 2**32 else "expected a 64-
 $(PYTHON) -m venv $(2) $(1)
 endef
 
+# --no-deps: the locks are complete, and the detector's package declares TensorFlow, which the runtime does not need.
 define install
-$(1)/bin/pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r $(2) && \
+$(1)/bin/pip install --quiet --disable-pip-version-check --no-compile --no-deps --require-hashes -r $(2) -r $(DETECTOR) && \
 $(1)/bin/pip install --quiet --disable-pip-version-check --no-compile --no-deps --no-build-isolation --editable . && \
 touch $(1)/ready
 endef

@@ -1,1 +1,1 @@
-"""Measures the runtime: what it costs, how fast it answers, what it finds. Never part of the tests."""
+"""Benchmarks of the runtime: CPU time, latency, detections. They are not part of the tests."""

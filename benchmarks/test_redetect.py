@@ -1,16 +1,16 @@
-"""Re-detection: finding a known face again in its window."""
+"""Re-detection: detecting a known face again in its window."""
 
 import pytest
 
-from edge.settings import Settings
-from edge.vision.follow import MARGIN, SIZES
-from edge.vision.redetect import Redetector
+from edge.settings.schema import Settings
+from edge.vision.haar import HaarDetector
+from edge.vision.schedule import MARGIN, SIZES
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_redetect(benchmark, scene_boxes, gray, number):
-    """A face at rest, by its size."""
-    redetector = Redetector(Settings().detect.cascade)
+    """Detect a face at rest again; the three faces have different sizes."""
+    looker = HaarDetector(Settings().detect)
     box = scene_boxes[number]
     benchmark.extra_info["face_px"] = box.w
-    assert benchmark(redetector.look, gray, box, margin=MARGIN, sizes=SIZES)
+    assert benchmark(looker.look, gray, box, margin=MARGIN, sizes=SIZES, roll_deg=0.0, is_new=False)

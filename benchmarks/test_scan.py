@@ -1,19 +1,19 @@
-"""Scan: looking for new faces, as the schedule does it and on the full frame."""
+"""Scan: detecting new faces as the schedule does, and on the full frame."""
 
 import pytest
 
-from benchmarks.references import REFERENCES
-from edge.run import build_steps
-from edge.settings import Settings
+from benchmarks.full_frame_haar import DETECTORS
+from edge.pipeline.build import build_steps
+from edge.settings.schema import Settings
 
 
-@pytest.mark.parametrize("stills", [False, True], ids=["of a stream", "of a picture"])
-def test_scan(benchmark, gray, stills):
-    """The whole frame: a stream's is shrunk first, a picture's is not."""
-    assert benchmark(build_steps(Settings())(stills=stills).scanner.detect, gray)
+@pytest.mark.parametrize("is_still_images", [False, True], ids=["of a stream", "of a picture"])
+def test_scan(benchmark, gray, is_still_images):
+    """Scan a whole frame: a stream's is scaled down first, a still image is not."""
+    assert benchmark(build_steps(Settings())(is_still_images=is_still_images).scanner.scan, gray)
 
 
-@pytest.mark.parametrize("reference", REFERENCES, ids=lambda reference: reference.name)
-def test_full_frame(benchmark, gray, reference):
-    """What the schedule is held against."""
-    assert benchmark.pedantic(reference.find, args=(gray,), rounds=5, warmup_rounds=1)
+@pytest.mark.parametrize("detector", DETECTORS, ids=lambda detector: detector.name)
+def test_full_frame(benchmark, gray, detector):
+    """Run the full-frame cascades that the schedule is compared with."""
+    assert benchmark.pedantic(detector.detect, args=(gray,), rounds=5, warmup_rounds=1)

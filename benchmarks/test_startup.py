@@ -1,4 +1,4 @@
-"""Start-up: what stands between the command and the first frame. Whole processes are measured by `make bench`'s end."""
+"""Start-up: the time between the command and the first frame; `python -m benchmarks` measures whole processes."""
 
 import subprocess
 import sys
@@ -6,18 +6,18 @@ import time
 
 import pytest
 
-from edge.run import build_steps
-from edge.settings import Settings
+from edge.pipeline.build import build_steps
+from edge.settings.schema import Settings
 
 
 def test_build_the_steps(benchmark):
-    """Model, interpreter and cascades, in a process that has imported them."""
-    benchmark.pedantic(lambda: build_steps(Settings())(stills=False), rounds=10, warmup_rounds=1)
+    """Build model, interpreter and cascades in a process that has already imported them."""
+    benchmark.pedantic(lambda: build_steps(Settings())(is_still_images=False), rounds=10, warmup_rounds=1)
 
 
 @pytest.mark.benchmark(timer=time.perf_counter)
-@pytest.mark.parametrize("module", ["numpy", "cv2", "edge.run"])
+@pytest.mark.parametrize("module", ["numpy", "cv2", "edge.cli.run"])
 def test_import(benchmark, module):
-    """Wall time of a fresh Python that imports it; Python's own start is part of it."""
+    """Import a module in a fresh Python: wall time, including Python's own start."""
     command = [sys.executable, "-c", f"import {module}"]
     benchmark.pedantic(subprocess.run, args=(command,), kwargs={"check": True}, rounds=5, warmup_rounds=1)

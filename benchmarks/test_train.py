@@ -1,4 +1,4 @@
-"""Train: what augmentation costs, and what it leaves of training's speed."""
+"""Training: the cost of augmentation, and the speed of training with it."""
 
 import time
 
@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 
 from train.augment import Augmentation, augment
-from train.faces import FaceSet
+from train.data.faces import FaceSet
 
 BATCH = 128
 BATCHES = 4
 ROUNDS = 7
-LEAST_SHARE = 0.9
-"""Of the speed on faces as they are, that training has to keep with augmentation."""
+MIN_SPEED_SHARE = 0.9
+"""Smallest speed of training with augmentation, as a share of the speed without."""
 
 
 def _faces() -> FaceSet:
-    """Noise, of which everything takes as long as of faces."""
+    """Return noise, which takes as long as faces do."""
     rng = np.random.default_rng(0)
     count = BATCH * BATCHES
     return FaceSet(
@@ -25,7 +25,7 @@ def _faces() -> FaceSet:
 
 
 def test_augment_a_batch(benchmark):
-    """128 faces, every change at its default."""
+    """Augment 128 faces with the default settings."""
     faces = _faces()
     rng = np.random.default_rng(0)
     benchmark.extra_info["faces"] = BATCH
@@ -34,12 +34,12 @@ def test_augment_a_batch(benchmark):
 
 @pytest.mark.benchmark(timer=time.perf_counter)
 def test_train_without_and_with(benchmark):
-    """The net that ships, on this machine's device: four batches as they are, then augmented; wall time.
+    """Train the bundled net on four batches without and with augmentation, in wall time.
 
-    The shortest time of each counts: whatever else runs on the machine only lengthens it.
+    The shortest time of each counts, since other load only lengthens it.
     """
-    from train.batches import Batches  # noqa: PLC0415  # loads TensorFlow: not into the process of the steps before
-    from train.models import build_model  # noqa: PLC0415  # likewise
+    from train.batches import Batches  # noqa: PLC0415  # loads TensorFlow, which the other benchmarks must not pay for
+    from train.models import build_model  # noqa: PLC0415  # imports Keras
 
     net = build_model("edge_small", classes=7)
     net.compile(optimizer="sgd", loss="categorical_crossentropy")
@@ -58,4 +58,4 @@ def test_train_without_and_with(benchmark):
     share = rates["with"] / rates["without"]
     benchmark.extra_info["faces_per_s"] = {name: round(rate) for name, rate in rates.items()}
     benchmark.extra_info["share_kept"] = round(share, 3)
-    assert share >= LEAST_SHARE, f"augmentation leaves {share:.2f} of the speed"
+    assert share >= MIN_SPEED_SHARE, f"augmentation leaves {share:.2f} of the speed"

@@ -1,96 +1,141 @@
-"""A process that measures one contender, asked by JSON lines on standard input: `python -m benchmarks.worker NAME`.
+"""Measures each candidate, our pipeline or a baseline, in a process of its own; this module is both ends.
 
-Each contender has a process of its own, in the environment that it needs, so that none pays for another's threads or
-memory; the parent asks them in turn. Answers go to standard output, a line each.
+A candidate has its own process, in the environment that it needs, so that none pays for another's threads or memory.
+`python -m benchmarks.worker KIND` reads requests from standard input and writes measurements to standard output, one
+JSON line each; `WorkerProcess` starts it.
 """
 
 import json
 import os
+import subprocess
 import sys
-import time
+import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any, Protocol, TextIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 import cv2
 
-from benchmarks.jobs import Job, Result
-from benchmarks.match import Found
-from edge.records import Box, Color
+from benchmarks.workloads import Measurement, Workload
 
-Measure = Callable[[Job, Any], Result]
-"""From the job and the settings' JSON to what was measured."""
+if TYPE_CHECKING:
+    from edge.settings.schema import Settings
 
+PEERS_PYTHON = Path(os.environ.get("EDGE_EMOTION_PEERS_PYTHON", ".venv-peers/bin/python"))
+"""Python of the environment that has Keras and fer; `make bench-peers` makes it."""
 
-class Loop(Protocol):
-    """A loop that takes a frame and returns the faces."""
+PIPELINE = "pipeline"
 
-    name: str
-
-    def step(self, color: Color) -> list[Box]:
-        """Find and name the faces of a frame, (H, W, 3) uint8 BGR, which may be painted on."""
+Measure = Callable[[Workload, Any], Measurement]
+"""Measures a workload with settings, as JSON; a baseline ignores the settings."""
 
 
-def measure_loop(loop: Loop, job: Job) -> Result:
-    """Run a loop over the job's frames; the first one once more before, so that lazy loading is not counted."""
-    film = job.draw(color=True)
-    loop.step(film.frames[0].copy())
-    spent = 0.0
-    found: list[Found] = []
-    for number, picture in zip(film.numbers, film.frames, strict=True):
-        frame = picture.copy()
-        before = time.process_time()
-        boxes = loop.step(frame)
-        spent += time.process_time() - before
-        found += [Found(number, box) for box in boxes]
-    return Result(spent / len(film.frames) * 1e3, tuple(found), len(film.frames))
+class WorkerProcess:
+    """A process that measures one candidate; `close` ends it.
+
+    Attributes:
+        kind: `pipeline`, or a key of `benchmarks.baselines.LOOPS`.
+        name: of the candidate, in tables.
+    """
+
+    def __init__(self, kind: str, python: Path | str = sys.executable) -> None:
+        """Start the process and wait until it is ready.
+
+        Raises:
+            ChildProcessError: it did not start; the message has its last lines on standard error.
+        """
+        self.kind = kind
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # closed by `close`
+        self._process = subprocess.Popen(
+            [str(python), "-m", "benchmarks.worker", kind],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+        )
+        self.name = str(self._read())
+
+    def measure(self, workload: Workload, settings: "Settings | None" = None) -> Measurement:
+        """Measure the candidate once on a workload.
+
+        Args:
+            workload: the frames.
+            settings: of the pipeline; default: those of an empty settings file.
+
+        Raises:
+            ChildProcessError: it failed.
+        """
+        import msgspec  # noqa: PLC0415  # the other end runs without it, in the environment of a baseline
+
+        request = {"workload": asdict(workload), "settings": msgspec.to_builtins(settings) if settings else {}}
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        return msgspec.convert(self._read(), type=Measurement)
+
+    def _read(self) -> object:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            self._process.wait()
+            self._errors.seek(0)
+            lines = self._errors.read().decode(errors="replace").strip().splitlines()
+            raise ChildProcessError(
+                f"{self.kind}: expected a measurement, found that the process ended: {' | '.join(lines[-3:])}"
+            )
+        return json.loads(line)
+
+    def close(self) -> None:
+        """End the process."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+        self._errors.close()
 
 
-def _pipeline() -> tuple[str, Measure]:
-    import msgspec  # noqa: PLC0415  # the peers' environment has no need of it,
+def _open_candidate(kind: str) -> tuple[str, Measure]:
+    """Return the candidate's name for tables, and the function that measures it."""
+    if kind == PIPELINE:
+        return "edge-emotion", _measure_our_pipeline
+    from benchmarks.baselines import LOOPS, measure_loop  # noqa: PLC0415  # the pipeline's process does not need it
 
-    from benchmarks.measure import run_film  # noqa: PLC0415  # nor of our runtime
-    from edge.config import Settings  # noqa: PLC0415
-
-    def measure(job: Job, settings: Any) -> Result:  # noqa: ANN401  # JSON
-        film = job.draw(color=False)
-        return run_film(film, msgspec.convert(settings, type=Settings), live=job.live, loops=job.loops)
-
-    return "edge-emotion", measure
-
-
-def _open(contender: str) -> tuple[str, Measure]:
-    """Return the contender's name for tables and what measures it."""
-    if contender == "pipeline":
-        return _pipeline()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    loop: Loop
-    if contender == "usual":
-        from benchmarks.usual_loop import UsualLoop  # noqa: PLC0415  # needs Keras
+    loop = LOOPS[kind]()
+    return loop.name, lambda workload, _settings: measure_loop(loop, workload)
 
-        loop = UsualLoop()
-    else:
-        from benchmarks.fer_loop import FerLoop  # noqa: PLC0415  # needs fer
 
-        loop = FerLoop()
-    return loop.name, lambda job, _settings: measure_loop(loop, job)
+def _measure_our_pipeline(workload: Workload, settings: object) -> Measurement:
+    import msgspec  # noqa: PLC0415  # a baseline's environment does not have it
+
+    from benchmarks.pipeline_cost import measure_pipeline  # noqa: PLC0415  # a baseline's environment cannot import it
+    from edge.settings.schema import Settings  # noqa: PLC0415  # needs msgspec
+
+    return measure_pipeline(
+        workload.draw(color=False),
+        msgspec.convert(settings, type=Settings),
+        live=workload.live,
+        loops=workload.loops,
+    )
 
 
 def main() -> int:
-    """Answer requests until the input ends."""
-    answers: TextIO = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # TensorFlow writes to standard output, too, and only answers may go there
+    """Answer requests until standard input ends."""
+    output: TextIO = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # TensorFlow also writes to standard output, which is for measurements alone
     cv2.setNumThreads(1)
-    name, measure = _open(sys.argv[1])
+    name, measure = _open_candidate(sys.argv[1])
 
-    def answer(content: object) -> None:
-        answers.write(json.dumps(content) + "\n")
-        answers.flush()
+    def write(content: object) -> None:
+        output.write(json.dumps(content) + "\n")
+        output.flush()
 
-    answer(name)
+    write(name)
     for line in sys.stdin:
         request = json.loads(line)
-        answer(asdict(measure(Job(**request["job"]), request["settings"])))
+        write(asdict(measure(Workload(**request["workload"]), request["settings"])))
     return 0
 
 

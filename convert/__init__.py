@@ -1,7 +1,7 @@
-"""Desktop conversion: best checkpoint in, verified int8 TFLite model out."""
+"""Desktop conversion: takes the best checkpoint of a run and makes a verified int8 TFLite model of it."""
 
 import os
 
-# The converter is TensorFlow's, so Keras has to run on it, whatever the checkpoint was trained with. It is read when
-# Keras is first imported, which is why it stands here.
+# The converter is TensorFlow's, so Keras must run on TensorFlow, whatever the checkpoint was trained with. Keras reads
+# the variable when it is first imported; importing this package comes before that.
 os.environ["KERAS_BACKEND"] = "tensorflow"

@@ -1,4 +1,4 @@
-"""Draws the representative faces from which the range of every activation is learnt."""
+"""Draws the calibration faces, on which the range of every activation is measured."""
 
 import logging
 from dataclasses import dataclass
@@ -7,24 +7,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import MediaError
-from edge.manifest import InputSpec
+from edge.model.manifest import InputSpec
 from edge.vision.crop import resize_face
-from train.faces import FaceData
-from train.predict import to_input
+from train.data.faces import FaceData
+from train.evaluation.predict import to_input
 
 log = logging.getLogger(__name__)
 
 BLACK, WHITE = 0, 255
 
-OURS = InputSpec()
-"""What our own nets take: 48 x 48, 0.0 to 1.0."""
+OWN_INPUT = InputSpec()
+"""The input of our own nets: 48 x 48, 0.0 to 1.0."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CalibrationFaces:
-    """Faces as a model takes them, and where they come from.
+    """Faces in the form that a model takes, and their origin.
 
-    faces: (N, S, S, 1) float32. counts: label to number of faces.
+    Attributes:
+        faces: (N, S, S, 1) float32.
+        dataset: name of the data set.
+        split: name of the split.
+        seed: of the draw.
+        counts: number of faces by label.
     """
 
     faces: NDArray[np.float32]
@@ -34,18 +39,18 @@ class CalibrationFaces:
     counts: dict[str, int]
 
 
-def draw_calibration(data: FaceData, *, faces: int, seed: int, entry: InputSpec = OURS) -> CalibrationFaces:
-    """Draw up to `faces` faces of the training split, sized and scaled as the runtime sizes and scales a crop.
+def draw_calibration(data: FaceData, *, faces: int, seed: int, input_spec: InputSpec = OWN_INPUT) -> CalibrationFaces:
+    """Draw up to `faces` faces of the training split, resized and scaled as the runtime does with a crop.
 
     The classes are as even as their sizes allow. Black and white occur, so that our input is quantized with scale 1/255
-    and zero point -128: a crop then becomes int8 by flipping one bit of each byte. Only the training split is drawn
-    from; another would leak into the model.
+    and zero point -128: a crop then becomes int8 by flipping one bit of each byte. No other split is used, since it
+    would leak into the model.
 
     Args:
         data: the data set.
-        faces: how many to draw, K or more.
+        faces: number of faces to draw, at least one per class.
         seed: the same seed draws the same faces.
-        entry: the side and the range of values that the model takes.
+        input_spec: side and value range that the model takes.
 
     Raises:
         MediaError: a class has no face, or every face is of one flat grey.
@@ -61,7 +66,7 @@ def draw_calibration(data: FaceData, *, faces: int, seed: int, entry: InputSpec 
         rng.choice(np.flatnonzero(training.codes == code), size=quota, replace=False)
         for code, quota in enumerate(even_quotas(counts, faces))
     ]
-    pixels = np.stack([resize_face(face, size=entry.size) for face in training.pixels[np.concatenate(drawn)]])
+    pixels = np.stack([resize_face(face, size=input_spec.size) for face in training.pixels[np.concatenate(drawn)]])
     _fill_range(pixels)
     shares = {name: len(rows) for name, rows in zip(data.labels, drawn, strict=True)}
     log.info(
@@ -71,11 +76,11 @@ def draw_calibration(data: FaceData, *, faces: int, seed: int, entry: InputSpec 
         pixels.min(),
         pixels.max(),
     )
-    return CalibrationFaces(to_input(pixels, entry), data.name, data.split_names[0], seed, shares)
+    return CalibrationFaces(to_input(pixels, input_spec), data.name, data.split_names[0], seed, shares)
 
 
 def even_quotas(counts: NDArray[np.int64], total: int) -> list[int]:
-    """Split `total` over classes of `counts` faces as evenly as possible; the small ones give all they have."""
+    """Split `total` over classes of `counts` faces as evenly as possible; a class that is too small gives all faces."""
     quotas = [0] * len(counts)
     left = min(total, int(counts.sum()))
     smallest_first = np.argsort(counts, kind="stable")
@@ -86,7 +91,7 @@ def even_quotas(counts: NDArray[np.int64], total: int) -> list[int]:
 
 
 def _fill_range(pixels: NDArray[np.uint8]) -> None:
-    """Make sure that black and white occur: where they do not, stretch the face of most contrast, in place."""
+    """Make black and white occur: if they do not, stretch the face with most contrast, in place."""
     if pixels.min() == BLACK and pixels.max() == WHITE:
         return
     lows, highs = pixels.min(axis=(1, 2)).astype(np.int64), pixels.max(axis=(1, 2)).astype(np.int64)

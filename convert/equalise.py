@@ -1,8 +1,8 @@
-"""Equalises the channels between two layers, so that one scale in int8 serves them all.
+"""Equalises the channels between two layers, so that one int8 scale fits them all.
 
-A channel made s times smaller before a ReLU, and met behind it by weights s times larger, changes no answer. But it
-changes what int8 loses: all channels of an activation share one scale, and next to one that is a thousand times larger
-the others are nought.
+Making a channel s times smaller before a ReLU, and the weights that read it s times larger, changes no prediction. But
+it changes the loss in int8: all channels of an activation share one scale, and next to a channel that is a thousand
+times larger the others round to zero.
 
 Source: Nagel et al. 2019, "Data-Free Quantization Through Weight Equalization and Bias Correction", arXiv 1906.04721.
 """
@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 log = logging.getLogger(__name__)
 
 PASSES = 20
-"""At most so often over all pairs: what one pair gives, the next may pass on."""
+"""Largest number of passes over all pairs: a change at one pair can make another one at the next."""
 
 SPREAD = 3.0
-"""Batch normalization gives values with mean beta and deviation gamma: so many deviations count as their reach.
+"""Deviations that count as the reach of a batch normalization, whose outputs have mean beta and deviation gamma.
 
 Source: Nagel et al. 2019, section 4.2.1.
 """
@@ -41,18 +41,18 @@ EQUIVARIANT = (
     layers.Dropout,
     layers.Flatten,
 )
-"""Layers that treat each channel alone, and give s times as much for s times as much."""
+"""Layers that treat each channel alone and scale with it: f(s x) = s f(x)."""
 
 HOMOGENEOUS = (keras.activations.relu, keras.activations.leaky_relu, keras.activations.linear)
-"""Activations that give s times as much for s times as much."""
+"""Activations that scale with their input: f(s x) = s f(x) for s > 0."""
 
 
 def equalise(model: keras.Model) -> keras.Model:
-    """Return a copy of `model` with equalised channels, which answers exactly as `model` does.
+    """Return a copy of `model` with equalised channels and exactly the same predictions.
 
-    The factors are powers of two, so that no float32 is rounded. Pairs of convolution (with or without batch
-    normalization) or dense layer, and the convolution or dense layer that alone is fed by it, are equalised; what is
-    added to something else, or goes to two layers, is left as it is.
+    The factors are powers of two, so that no float32 is rounded. A pair is a convolution (with or without batch
+    normalization) or dense layer, and the one convolution or dense layer that reads its output. An output that is
+    added to another tensor, or that two layers read, is left as it is.
     """
     copy = keras.models.clone_model(model)
     copy.set_weights(model.get_weights())
@@ -68,17 +68,17 @@ def equalise(model: keras.Model) -> keras.Model:
 
 
 def _balance(producer: Producer, consumer: Consumer) -> bool:
-    """Make the reach of each channel and the weights it meets as large as each other; False where they are."""
+    """Make each channel's reach and the largest weight that reads it equal; return False if nothing changed."""
     reach = _reach(producer)
     variable = consumer.depthwise_kernel if isinstance(consumer, layers.SeparableConv2D) else consumer.kernel
     kernel = np.asarray(variable)
-    # Rows of a dense layer behind Flatten are places by channels; so are a convolution's after (height, width).
+    # Rows of a dense layer after Flatten are (place, channel); those of a convolution are (height, width, channel).
     by_channel = kernel.reshape(-1, len(reach), kernel.shape[-1])
-    met = np.abs(by_channel).max(axis=(0, 2))
-    alive = (reach > 0) & (met > 0)
+    weights = np.abs(by_channel).max(axis=(0, 2))
+    alive = (reach > 0) & (weights > 0)
     if not alive.any():
         return False
-    logarithms = np.log2(np.where(alive, reach, 1.0) / np.where(alive, met, 1.0)) / 2
+    logarithms = np.log2(np.where(alive, reach, 1.0) / np.where(alive, weights, 1.0)) / 2
     logarithms -= logarithms[alive].mean()
     factors = np.where(alive, np.exp2(np.rint(logarithms)), 1.0).astype(np.float32)
     if (factors == 1).all():
@@ -89,7 +89,7 @@ def _balance(producer: Producer, consumer: Consumer) -> bool:
 
 
 def _reach(producer: Producer) -> NDArray[np.float64]:
-    """(C,) how far the values of each channel go, up to a factor common to all."""
+    """Return the (C,) largest values of each channel, up to a factor common to all."""
     if isinstance(producer, layers.BatchNormalization):
         return np.abs(_float64(producer.beta)) + SPREAD * np.abs(_float64(producer.gamma))
     kernel = np.abs(_float64(producer.kernel))
@@ -99,7 +99,7 @@ def _reach(producer: Producer) -> NDArray[np.float64]:
 
 
 def _divide(producer: Producer, factors: NDArray[np.float32]) -> None:
-    """Make each channel that comes out of `producer` smaller by its factor."""
+    """Divide each output channel of `producer` by its factor."""
     if isinstance(producer, layers.BatchNormalization):
         scaled = [producer.gamma, producer.beta]
     else:
@@ -111,38 +111,38 @@ def _divide(producer: Producer, factors: NDArray[np.float32]) -> None:
 
 
 def _pairs(model: keras.Model) -> Iterator[tuple[Producer, Consumer]]:
-    """Yield the layers between which nothing but equivariant layers and homogeneous activations stands."""
-    takers = _takers(model)
-    for operation in takers:
+    """Yield the pairs of layers with only equivariant layers and homogeneous activations between them."""
+    readers = _readers(model)
+    for operation in readers:
         if isinstance(operation, keras.Model):
             yield from _pairs(operation)
         elif _is_producer(operation):
-            consumer = _follow(operation, takers)
+            consumer = _find_consumer(operation, readers)
             if consumer is not None:
                 yield operation, consumer
 
 
-def _takers(model: keras.Model) -> dict[keras.Operation, list[keras.Operation]]:
-    """Return for each operation of `model` those that take what it gives; the model itself stands for its caller."""
+def _readers(model: keras.Model) -> dict[keras.Operation, list[keras.Operation]]:
+    """Return, for each operation of `model`, those that read its output; the model itself stands for its caller."""
     if isinstance(model, keras.Sequential):
-        return {layer: [taker] for layer, taker in pairwise([*model.layers, model])}
-    takers_of = defaultdict(list)
+        return {layer: [reader] for layer, reader in pairwise([*model.layers, model])}
+    readers_of = defaultdict(list)
     for operation in model.operations:
         for tensor in keras.tree.flatten(operation.input):
-            takers_of[id(tensor)].append(operation)
+            readers_of[id(tensor)].append(operation)
     for tensor in model.outputs:
-        takers_of[id(tensor)].append(model)
+        readers_of[id(tensor)].append(model)
     return {
-        operation: [taker for tensor in keras.tree.flatten(operation.output) for taker in takers_of[id(tensor)]]
+        operation: [reader for tensor in keras.tree.flatten(operation.output) for reader in readers_of[id(tensor)]]
         for operation in model.operations
     }
 
 
-def _follow(producer: Producer, takers: dict[keras.Operation, list[keras.Operation]]) -> Consumer | None:
-    """Return the layer that alone is fed by `producer`."""
+def _find_consumer(producer: Producer, readers: dict[keras.Operation, list[keras.Operation]]) -> Consumer | None:
+    """Return the layer that reads the output of `producer`; None if it is not the only one, or cannot be scaled."""
     layer = producer
-    while len(takers.get(layer, ())) == 1:
-        (layer,) = takers[layer]
+    while len(readers.get(layer, ())) == 1:
+        (layer,) = readers[layer]
         if _is_consumer(layer):
             return layer
         if not _lets_through(layer):

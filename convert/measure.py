@@ -1,101 +1,98 @@
-"""Takes all figures of one converted model, and stops at the first that it may not have."""
+"""Measures a converted model as the runtime uses it, for its manifest and card."""
 
-import logging
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from convert.delegates import count_delegated
-from convert.prepare import Truth
-from convert.tensors import Ends
-from convert.verify import Comparison, check_interpreters, check_loss, compare
-from edge.manifest import Checks, Manifest
-from edge.vision.classify import EmotionClassifier, input_table
-from edge.vision.crop import resize_face
-from train.faces import Split
-from train.predict import predict
-from train.quiet import quiet
-
-log = logging.getLogger(__name__)
+from convert.settings import ConversionSettings
+from edge.model.manifest import Manifest, MeasuredSet, Measurement, model_bytes
+from edge.vision.classify import EmotionClassifier
+from train.checkpoint import Checkpoint
+from train.data.dataset import read_dataset, read_fold, read_majority_faces
+from train.data.faces import FaceSet, Split
+from train.data.formats import find_votes
+from train.data.raw import VALIDATION
+from train.evaluation.conditions import RobustnessResults, measure_conditions
+from train.evaluation.measurements import ROLLS_DEG, majorities_name, measure_faces, measure_photos
+from train.evaluation.predict import predict
+from train.evaluation.split_metrics import split_name
+from train.native_logs import capture_native_logs
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """comparisons: the validation split's first, then the test split's where it was wanted."""
+class MeasuredModel:
+    """What was measured of a converted model.
 
-    comparisons: list[Comparison]
-    checks: Checks
+    Attributes:
+        measurements: on each set, those of everyday use first.
+        conditions: on photographs at a distance, in the dark and so on; None without photographs.
+    """
+
+    measurements: list[Measurement]
+    conditions: RobustnessResults | None
 
 
-def measure_model(content: bytes, draft: Manifest, truth: Truth, *, max_loss: float) -> Measured:
-    """Compare with the checkpoint on validation, refuse what lost too much, and only then look at the test split.
+def measure_model(
+    content: bytes,
+    manifest: Manifest,
+    checkpoint: Checkpoint,
+    data_paths: Sequence[Path],
+    settings: ConversionSettings,
+) -> MeasuredModel:
+    """Measure a model on every set that the settings give; the test split only for a release.
 
     Args:
         content: the flatbuffer.
-        draft: its manifest, without figures.
-        truth: data, and the checkpoint's answers to it.
-        max_loss: share of accuracy that it may lose.
+        manifest: its manifest, with the training prior.
+        checkpoint: the float model, with the temperature.
+        data_paths: the data sets.
+        settings: name the face set and the photographs.
 
     Raises:
-        ModelError: it lost more, or the interpreter packages do not agree.
+        MediaError: a set cannot be read.
     """
-    with quiet():
-        classifier = EmotionClassifier(content, draft, package="ai-edge-litert")
-    answers = predict(classifier, truth.data.validation.pixels)
-    first = _compare(answers, draft, truth, "validation")
-    _refuse_loss(first, first.converted.official.accuracy, max_loss)
-    checks, accuracies = _check(content, draft, truth, answers)
-    for accuracy in accuracies:
-        _refuse_loss(first, accuracy, max_loss)
-    comparisons = [first]
-    if "test" in truth.answers:
-        comparisons.append(_compare(predict(classifier, truth.data.test.pixels), draft, truth, "test"))
-    return Measured(comparisons, checks)
+    with capture_native_logs():
+        classifier = EmotionClassifier(content, manifest, package="ai-edge-litert")
+    measurements: list[Measurement] = []
+    conditions = None
 
-
-def _compare(answers: NDArray[np.float32], draft: Manifest, truth: Truth, split: Split) -> Comparison:
-    comparison = compare(truth.answers[split], answers, truth.data, split=split)
-    log.info(
-        "%s: checkpoint %.4f, %s %.4f, same answers %.4f, largest difference %.4f, calibration error %.4f",
-        comparison.converted.split,
-        comparison.checkpoint.official.accuracy,
-        draft.precision,
-        comparison.converted.official.accuracy,
-        comparison.agreement,
-        comparison.largest_difference,
-        comparison.converted.official.calibration_error,
-    )
-    return comparison
-
-
-def _check(content: bytes, draft: Manifest, truth: Truth, converted: NDArray[np.float32]) -> tuple[Checks, list[float]]:
-    """Return what the interpreters make of the model, and the accuracies of their own kernels, without XNNPACK."""
-    faces = truth.data.validation
-    sized = np.stack([resize_face(face, size=draft.input.size) for face in faces.pixels])
-    ends = Ends(draft.input_tensor, draft.output_tensor)
-    with quiet():
-        operations, delegated = count_delegated(content)
-        plain = check_interpreters(
-            content, input_table(draft.input, draft.input_tensor)[sized], ends, precision=draft.precision
+    def add(kind: MeasuredSet, dataset: str, faces: FaceSet) -> None:
+        measurements.extend(
+            measure_faces(
+                predict(classifier, faces.pixels, both_ways=True),
+                faces,
+                manifest.labels,
+                kind=kind,
+                dataset=dataset,
+                training_prior=manifest.training_prior,
+                float_predictions=predict(checkpoint, faces.pixels, both_ways=True),
+            )
         )
-    same = float((plain.litert.argmax(axis=1) == converted.argmax(axis=1)).mean())
-    accuracies = [
-        float((answers.argmax(axis=1) == faces.codes).mean())
-        for answers in (plain.litert, plain.runtime)
-        if answers is not None
-    ]
-    packages = {
-        f"ai-edge-litert {version('ai-edge-litert')}": f"runs {delegated} of {operations} operations in XNNPACK;"
-        f" without it, {100 * same:.2f} % of {len(faces)} answers are the same, and {100 * accuracies[0]:.2f} % are"
-        " right",
-        **plain.told,
-    }
-    for name, text in packages.items():
-        log.info("%s: %s", name, text)
-    return Checks(operations=operations, delegated=delegated, interpreters=packages), accuracies
 
-
-def _refuse_loss(comparison: Comparison, accuracy: float, max_loss: float) -> None:
-    check_loss(float_accuracy=comparison.checkpoint.official.accuracy, converted_accuracy=accuracy, max_loss=max_loss)
+    if settings.faces:
+        faces = read_fold(settings.faces, labels=manifest.labels, fold=VALIDATION)
+        add("everyday", f"{settings.faces.stem} fold {VALIDATION}", faces)
+    if settings.photos:
+        with tempfile.TemporaryDirectory() as folder:
+            model = Path(folder, f"{manifest.name}.tflite")
+            model.write_bytes(model_bytes(content, manifest))
+            measurements += measure_photos(
+                model,
+                settings.photos,
+                manifest.labels,
+                rolls_deg=(0.0, *ROLLS_DEG),
+                training_prior=manifest.training_prior,
+            )
+            conditions = measure_conditions(model, settings.photos)
+    run = manifest.training_run or {}
+    data = read_dataset(
+        data_paths, labels=manifest.labels, merges=run.get("merges", {}), pooled=run.get("pooled", False)
+    )
+    splits: tuple[Split, ...] = ("validation", "test") if settings.release else ("validation",)
+    for path in filter(find_votes, data_paths):
+        for split in splits:
+            add("majorities", majorities_name(split), read_majority_faces(path, labels=manifest.labels, split=split))
+    for split in splits:
+        add("labels", f"{data.name} {split_name(data, split)}", data.held_out(split))
+    return MeasuredModel(measurements, conditions)

@@ -1,21 +1,43 @@
-"""Replaces the published files of a model, all of them or none."""
+"""Publishes the files of a model, all of them or none, and finds what was published before."""
 
 import contextlib
+import logging
 import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from edge.errors import ConfigError
+from edge.device.files import atomic_write, sync_folder
+from edge.errors import ConfigError, ModelError
+from edge.model.manifest import Manifest, Precision, manifest_path, read_manifest
+
+log = logging.getLogger(__name__)
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
+def model_path(folder: Path, name: str, precision: Precision) -> Path:
+    """Return the path of a published model: NAME.tflite in int8, NAME.PRECISION.tflite in any other precision."""
+    return folder / (f"{name}.tflite" if precision == "int8" else f"{name}.{precision}.tflite")
+
+
+def read_previous(model: Path) -> Manifest | None:
+    """Return the manifest published with `model`; None if there is none that can be read."""
+    path = manifest_path(model)
+    if not path.exists():
+        return None
+    try:
+        return read_manifest(path)
+    except ModelError as error:
+        log.warning("%s: the manifest published before is ignored", error)
+        return None
+
+
 def check_target(folder: Path, name: str) -> None:
-    """See before the work begins that `name` can be published in `folder`; the folder is made where there is none.
+    """Check, before the work begins, that `name` can be published in `folder`; make the folder if there is none.
 
     Raises:
-        ConfigError: the name is no plain file name, or the folder cannot be written.
+        ConfigError: the name is not a plain file name, or the folder cannot be written.
     """
     if not NAME.fullmatch(name):
         raise ConfigError(
@@ -33,10 +55,10 @@ def check_target(folder: Path, name: str) -> None:
 
 
 def publish(files: Mapping[Path, bytes]) -> None:
-    """Write `files`, each atomically, in the order given; on any failure the old ones stand again as they were.
+    """Write `files`, each atomically, in the order given; on any failure, restore the old ones.
 
     Only a power cut or a kill between two renames can leave files of two conversions side by side. Whatever the order,
-    the hash in the manifest then does not fit the model, so the runtime refuses the pair; converting again mends it.
+    the hash in the manifest then does not fit the model, so the runtime refuses the pair; converting again repairs it.
 
     Raises:
         ConfigError: a file cannot be written.
@@ -54,7 +76,7 @@ def publish(files: Mapping[Path, bytes]) -> None:
         if isinstance(error, OSError):
             found = error.strerror or error
             raise ConfigError(
-                f"{error.filename}: expected to write the model, found: {found}: the old one stands"
+                f"{error.filename}: expected to write the model, found: {found}: the old one stays"
             ) from error
         raise
     finally:
@@ -68,8 +90,8 @@ def _restore(old: Mapping[Path, bytes | None]) -> None:
         if content is None:
             path.unlink(missing_ok=True)
         else:
-            _write(_partial(path), content)
-            _partial(path).replace(path)
+            with atomic_write(path) as temporary:
+                _write(temporary, content)
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -80,15 +102,11 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _sync_folders(files: Mapping[Path, bytes]) -> None:
-    """Make the renames last through a power cut, too."""
+    """Make the renames survive a power cut as well."""
     for folder in {path.parent for path in files}:
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_folder(folder)
 
 
 def _partial(path: Path) -> Path:
-    """Where `path` is written first: in the same folder, so that the rename is atomic; not in another process's way."""
+    """Return a temporary path for `path`: in its folder, so that the rename is atomic, and one for each process."""
     return path.with_name(f".{path.name}.{os.getpid()}.partial")

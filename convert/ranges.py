@@ -1,4 +1,4 @@
-"""Keeps the ranges of activations that int8 is made from: numbers, no pictures."""
+"""Measures the ranges of activations that int8 is made from, and keeps them in a file without any picture."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,20 +7,23 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from convert.activations import list_activations, observe
+from convert.activations import list_activations, observe_activations
 from convert.calibrate import CalibrationFaces
-from convert.export import FloatModel
+from convert.tensorflow_converter import FloatModel
 from edge.errors import ModelError
 
 SCHEMA_VERSION = 1
 
 
-class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Base of the file's parts: read-only, and a misspelt key is an error."""
+class ActivationRange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Smallest and largest value that an activation took.
 
-
-class ActivationRange(Record, frozen=True, kw_only=True):
-    """Smallest and largest value that an activation took. name and op are the float32 graph's."""
+    Attributes:
+        name: of the tensor in the float32 graph.
+        op: TFLite's name of the operation that computes it.
+        low: smallest value.
+        high: largest value.
+    """
 
     name: str
     op: str
@@ -28,14 +31,20 @@ class ActivationRange(Record, frozen=True, kw_only=True):
     high: float
 
 
-class CalibrationRanges(Record, frozen=True, kw_only=True):
-    """What a calibration found, and on what.
+class CalibrationRanges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The content of a ranges file: the result of a calibration, and its origin.
 
-    weights_sha256: of the net that was measured; see `convert.export`.
-    temperature: what the checkpoint's logits were divided by in that net.
-    equalised: whether `convert.equalise` made it.
-    dataset, split, faces, seed: what was drawn; counts: label to number of faces.
-    ranges: one for each activation, in the order in which the graph computes them.
+    Attributes:
+        schema_version: of the file.
+        weights_sha256: of the net that was measured; see `convert.tensorflow_converter.weights_sha256`.
+        temperature: the checkpoint's logits were divided by this before the measurement.
+        equalised: whether `convert.equalise` had changed the net before the measurement.
+        dataset: name of the data set.
+        split: name of the split.
+        faces: number of faces.
+        seed: of the draw.
+        counts: number of faces by label.
+        ranges: one for each activation, in the order in which the graph computes them.
     """
 
     schema_version: Annotated[int, Meta(ge=SCHEMA_VERSION, le=SCHEMA_VERSION)] = SCHEMA_VERSION
@@ -51,24 +60,25 @@ class CalibrationRanges(Record, frozen=True, kw_only=True):
 
     @property
     def description(self) -> str:
-        """Where the ranges come from, for people."""
+        """The origin of the ranges, in words."""
         return f"{self.faces} faces of {self.dataset} {self.split}, balanced over classes, seed {self.seed}"
 
 
 def measure_ranges(
     model: FloatModel, calibration: CalibrationFaces, *, temperature: float = 1.0, equalised: bool = False
 ) -> CalibrationRanges:
-    """Run the faces through the float32 graph and note how far each activation reaches.
+    """Run the faces through the float32 graph and record the smallest and largest value of each activation.
 
     Args:
         model: the graph.
         calibration: faces of the training split.
-        temperature: what the checkpoint's logits were divided by before its export.
-        equalised: whether its channels were; both are kept, so that the same net can be made of it again.
+        temperature: the checkpoint's logits were divided by this before the export.
+        equalised: whether the checkpoint's channels were equalised before the export. Both are stored, so that the
+            same net can be made again.
     """
     activations = list_activations(model.content)
     lows, highs = np.full(len(activations), np.inf), np.full(len(activations), -np.inf)
-    for values in observe(model.content, calibration.faces, doing="calibrating"):
+    for values in observe_activations(model.content, calibration.faces, progress_text="calibrating"):
         lows = np.minimum(lows, [value.min() for value in values])
         highs = np.maximum(highs, [value.max() for value in values])
     return CalibrationRanges(
@@ -91,36 +101,36 @@ def check_belongs(ranges: CalibrationRanges, model: FloatModel) -> None:
     """Check that `ranges` were measured on this checkpoint's graph.
 
     Raises:
-        ModelError: the weights are others, or this converter makes another graph of them.
+        ModelError: the weights are others, or this converter makes another graph from them.
     """
-    remedy = "calibrate anew with --data"
+    remedy = "calibrate again with --data"
     if ranges.weights_sha256 != model.weights_sha256:
         found, wanted = ranges.weights_sha256[:12], model.weights_sha256[:12]
         raise ModelError(f"ranges: expected those of the weights {wanted}…, found those of {found}…: {remedy}")
-    here = [activation.op for activation in list_activations(model.content)]
-    there = [measured.op for measured in ranges.ranges]
-    if here != there:
+    model_ops = [activation.op for activation in list_activations(model.content)]
+    measured_ops = [measured.op for measured in ranges.ranges]
+    if model_ops != measured_ops:
         raise ModelError(
-            f"ranges: expected those of {len(here)} operations as converted here, found {len(there)} of another graph:"
-            f" {remedy}"
+            f"ranges: expected those of {len(model_ops)} operations as converted here, found {len(measured_ops)} of"
+            f" another graph: {remedy}"
         )
 
 
 def ranges_path(checkpoint: Path) -> Path:
-    """Where the ranges of a checkpoint stand: beside it, `NAME.ranges.json`."""
+    """Return the path of a checkpoint's ranges: `NAME.ranges.json`, in the same folder."""
     return checkpoint.with_suffix(".ranges.json")
 
 
 def ranges_bytes(ranges: CalibrationRanges) -> bytes:
-    """Return the ranges as indented JSON, the content of their file."""
+    """Return the content of a ranges file: indented JSON."""
     return msgspec.json.format(msgspec.json.encode(ranges), indent=2) + b"\n"
 
 
 def read_ranges(path: Path) -> CalibrationRanges:
-    """Read what `ranges_bytes` made.
+    """Read a file with the content of `ranges_bytes`.
 
     Raises:
-        ModelError: the file is missing, or is none of this schema.
+        ModelError: the file is missing, unreadable, or not of this schema.
     """
     try:
         return msgspec.json.decode(path.read_bytes(), type=CalibrationRanges)
@@ -132,5 +142,5 @@ def read_ranges(path: Path) -> CalibrationRanges:
         raise ModelError(f"{path}: the ranges cannot be read: {error.strerror}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ModelError(
-            f"{path}: expected ranges of schema {SCHEMA_VERSION}, found: {error}: calibrate anew with --data"
+            f"{path}: expected ranges of schema {SCHEMA_VERSION}, found: {error}: calibrate again with --data"
         ) from error

@@ -1,89 +1,125 @@
-"""The tree of errors that a user can meet, each with the exit code that the process ends with.
+"""The errors with a message for the user; each carries the exit code that the process ends with.
 
     EdgeError
-    ├── ConfigError   (ValueError)    2  a setting, a command-line option
-    │   └── LabelError                   an emotion name or a set of them
-    ├── SourceError   (OSError)       3  a camera, a video, pictures
-    │   ├── CameraError                  busy, not permitted, gone, silent
-    │   │   └── CameraAbsentError        there is none
-    │   └── MediaError                   a file or folder that cannot be read
-    ├── LogError      (OSError)       3  a log that cannot be read
-    ├── SinkError     (OSError)       3  a log that cannot be written
-    │   └── OutputClosedError         0  the reader of standard output has ended, as in `| head`
-    ├── ServiceError  (OSError)       3  the service does not answer
-    ├── ModelError    (ValueError)    4  a model or its manifest
-    └── StuckError    (RuntimeError)  5  a thread that did not end when told to
+    ├── ConfigError                 2  a setting or a command-line option cannot be used
+    │   └── LabelError                 an emotion name, or a set of names, is not one of ours
+    ├── SourceError                 3  a source gives no frames
+    │   ├── CameraError                a camera is busy, not permitted, disconnected or silent
+    │   │   └── CameraAbsentError      there is no camera
+    │   └── MediaError                 a video, a picture or a folder cannot be read
+    ├── LogError                    3  a log cannot be read
+    ├── SinkError                   3  a sink cannot write
+    │   └── OutputClosedError       0  the reader of standard output has ended, as in `| head`
+    ├── ServiceError                3  the service does not respond
+    ├── ModelError                  4  a model or its manifest cannot be used
+    └── StuckError                  5  a thread did not end after it was stopped
 
-Every message says what was expected, what was found and what to do, in one line.
-Exit code 1 is left to errors that nobody foresaw, 0 to success (a stop by `q`, Ctrl-C or SIGTERM included).
+Every message is one line: what was expected, what was found and what to do.
+Exit code 0 is success (a stop by `q`, Ctrl-C or SIGTERM included); 1 is any error that is not in this tree.
+None inherits from a built-in exception, so `except OSError` and `except ValueError` never catch one by accident.
 """
+
+import difflib
+import re
+from collections.abc import Iterable
 
 
 class EdgeError(Exception):
-    """Base of every error with a message meant for the user."""
+    """Base of every error with a message meant for the user; its text is one printable line."""
 
     exit_code = 1
 
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
-class ConfigError(EdgeError, ValueError):
-    """A setting or an option that cannot be used."""
+
+class ConfigError(EdgeError):
+    """A setting or a command-line option that cannot be used."""
 
     exit_code = 2
 
 
 class LabelError(ConfigError):
-    """An emotion name, or a set of them, that is not one of ours."""
+    """An emotion name, or a set of names, that is not one of ours."""
 
 
-class SourceError(EdgeError, OSError):
-    """Frames cannot be had."""
+class SourceError(EdgeError):
+    """A source that gives no frames."""
 
     exit_code = 3
 
 
 class CameraError(SourceError):
-    """A camera that is absent, busy, not permitted, gone or silent."""
+    """A camera that is absent, busy, not permitted, disconnected or silent."""
 
 
 class CameraAbsentError(CameraError):
-    """No camera was found, so that no driver was troubled either."""
+    """No camera was found, so no driver was opened either."""
 
 
 class MediaError(SourceError):
-    """A video or picture, or a folder of pictures, that cannot be read."""
+    """A video, a picture, or a folder of pictures that cannot be read."""
 
 
-class LogError(EdgeError, OSError):
-    """A log that cannot be read, or is none."""
+class LogError(EdgeError):
+    """A log that cannot be read, or a file that is not a log."""
 
     exit_code = 3
 
 
-class SinkError(EdgeError, OSError):
-    """Readings cannot be written where they should go."""
+class SinkError(EdgeError):
+    """A sink that cannot write to its destination."""
 
     exit_code = 3
 
 
 class OutputClosedError(SinkError):
-    """Whoever read our standard output has ended; so do we, in good order."""
+    """The reader of standard output has ended; the run ends as well, successfully."""
 
     exit_code = 0
 
 
-class ServiceError(EdgeError, OSError):
-    """The service does not run, or does not answer."""
+class ServiceError(EdgeError):
+    """A service that is not running, or does not respond."""
 
     exit_code = 3
 
 
-class ModelError(EdgeError, ValueError):
-    """A model or manifest that cannot be trusted, or that do not belong together."""
+class ModelError(EdgeError):
+    """A model or manifest that cannot be read, is damaged, or does not belong with the other."""
 
     exit_code = 4
 
 
-class StuckError(EdgeError, RuntimeError):
+class StuckError(EdgeError):
     """A thread that did not end in time."""
 
     exit_code = 5
+
+
+def printable(text: str) -> str:
+    r"""Return foreign text, such as a file's name, with everything escaped that could change how a line is shown.
+
+    Control characters and line breaks become `\n` or `\x1b`, marks that reverse the reading direction `\u202e`, and
+    bytes of a name that are not UTF-8 `\xe9`.
+    """
+    return _UNPRINTABLE.sub(lambda match: _escape(match[0]), text)
+
+
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+
+_RAW_BYTES = range(0xDC80, 0xDD00)
+"""Code points by which Python represents the bytes of a name that are not UTF-8; Source: PEP 383."""
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code - 0xDC00:02x}" if code in _RAW_BYTES else character.encode("unicode_escape").decode("ascii")
+
+
+def did_you_mean(word: str, valid: Iterable[str]) -> str:
+    """Return a question that names the valid word nearest to a mistyped one; empty if none is near."""
+    nearest = difflib.get_close_matches(word.lower(), list(valid), n=1)
+    return f"did you mean {nearest[0]}?" if nearest else ""

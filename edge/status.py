@@ -1,28 +1,42 @@
-"""What the running service tells of itself: one JSON object, on a socket in its runtime directory."""
+"""The status of the running service, or of a run started by hand: a JSON object that it serves at a socket."""
 
 import math
+import os
 import socket
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from edge.device.state import state_folder
 from edge.errors import ServiceError
+from edge.records import PictureFault
 
 STATUS_SOCKET = Path("/run/edge-emotion/status.sock")
 
 _TIMEOUT_S = 5.0
 
-State = Literal["starting", "running", "camera lost", "stalled", "stopping"]
+State = Literal["starting", "running", "camera lost", "stalled", "bad picture", "stopping"]
+
+CAMERA_PROBLEMS: frozenset[State] = frozenset({"camera lost", "stalled", "bad picture"})
+"""States in which the camera delivers no frames although it should, or only such as show nothing."""
 
 
 class SinkStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """How a sink beside the log is.
+    """The status of an optional sink.
 
-    error: why it does not serve, else empty. note: what is good to know of it, such as its address.
-    dropped: what it was not given: while it was not open, or since it was too slow. faults: how often it failed.
-    waiting: what it has still to take, of `capacity` at most.
-    stored: what it keeps until it can pass it on. lost: what had no place there.
+    Attributes:
+        name: the sink's name.
+        error: why it does not work; empty if it does.
+        note: where it can be reached, or a similar short text.
+        dropped: items it did not get, because it was not open or too slow.
+        faults: how often it has failed.
+        waiting: items in its queue.
+        capacity: items that its queue holds at most.
+        stored: items that it keeps until they can be sent.
+        lost: items that were lost because its store was full.
     """
 
     name: str
@@ -37,25 +51,47 @@ class SinkStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """How the service is at this moment. Fields that a newer version adds are passed over by an older one.
+    """The service's status at one moment. An older version ignores the fields that a newer one has added.
 
-    state: `starting` before the first frame was processed; `camera lost` while it is tried again; `stalled` when no
-        frame was processed for some seconds.
-    since: when the process began, RFC 3339 in UTC. uptime_s: s since then.
-    source: the camera's name. camera_error: why it is lost, else empty. retry_in_s: s until the next try.
-    frames: processed so far. fps: processed in the last seconds, frames a second. camera_fps: likewise, read.
-    latency_ms_p50, latency_ms_p95: from a frame in memory to its readings; None before the first.
-    faces: in the newest frame.
-    dropped: frames that gave way to newer ones. undelivered: frames whose readings a sink was too slow for.
-    reopens: how often the camera was given up, or could not be opened, and tried again.
-    stalls: how often no frame was processed for `source.stall_timeout_s`, whatever the reason.
-    log_dropped: lines that could not be written. log_error: why the log cannot be written now, else empty.
-    log_bytes, log_flushes: what was written to it so far, and how often something was: both wear a card.
-    clock_error: why the log's times cannot be believed, else empty.
-    temperature_c: of the hottest sensor. throttled: the firmware's flags in words. core_v: the processor's voltage.
-        None where the machine does not tell.
-    sinks: those beside the log.
-    last_error: the newest warning or error. last_error_at: RFC 3339 in UTC, else empty.
+    With `privacy.counts_only`, `frames`, `fps`, `camera_fps`, `dropped`, `temperature_c` and `core_v` are those at the
+    end of the last minute, like `faces`, and there is no latency.
+
+    Attributes:
+        version: of the program.
+        pid: of the process.
+        state: `starting` until the first frame was processed; `camera lost` while the camera is retried; `stalled`
+            when no frame was processed for some seconds more than `source.stall_timeout_s`; `bad picture` while the
+            camera's picture shows nothing.
+        since: when the process started, or its last reload, RFC 3339 in UTC.
+        uptime_s: s since then.
+        source: the camera's name.
+        rotation: degrees, clockwise, by which the frames are turned.
+        rotation_found: whether the program found that out from the faces.
+        camera_error: why the camera is lost, or what is wrong with its picture; empty if all is well.
+        picture_fault: `frozen`, `dark`, `covered` or `out of focus`; None if the picture shows something.
+        retry_in_s: time until the next retry, s.
+        frames: frames processed so far.
+        fps: frames processed a second, in the last seconds; None until it is known.
+        camera_fps: frames read from the camera a second, in the last seconds; None until it is known.
+        latency_ms_p50, latency_ms_p95: from a frame in memory to its readings, ms; None unless frames are processed.
+        faces: in the newest frame; None if there is no such frame, as while the camera is lost.
+        dropped: frames that gave way to newer ones.
+        undelivered: frames whose readings a sink was too slow for.
+        reopens: how often the camera failed, or could not be opened, and was retried.
+        stalls: how often no frame was processed for so long, whatever the reason.
+        pauses: how often the process itself was paused for some seconds.
+        blocked: the sinks whose newest call does not return.
+        log: the log's path.
+        log_dropped: lines that could not be written.
+        log_error: why the log cannot be written now; empty if it can.
+        log_bytes, log_flushes: bytes written and number of writes so far: both wear an SD card.
+        clock_error: why the log's times are wrong; empty if they are right.
+        temperature_c: of the hottest sensor; None if there is none.
+        throttled: the firmware's throttle flags in words; None if it reports none.
+        core_v: the processor's core voltage, V; None if it is unknown.
+        sinks: the optional sinks.
+        last_error: the newest warning or error; empty if there was none.
+        last_error_at: its time, RFC 3339 in UTC; empty if there was none.
     """
 
     version: str
@@ -64,18 +100,23 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     since: str
     uptime_s: float
     source: str
+    rotation: int = 0
+    rotation_found: bool = False
     camera_error: str = ""
+    picture_fault: PictureFault | None = None
     retry_in_s: float | None = None
     frames: int
-    fps: float
-    camera_fps: float = 0.0
+    fps: float | None
+    camera_fps: float | None = None
     latency_ms_p50: float | None
     latency_ms_p95: float | None
-    faces: int
+    faces: int | None
     dropped: int
     undelivered: int
     reopens: int
     stalls: int = 0
+    pauses: int = 0
+    blocked: list[str] = []
     log: str
     log_dropped: int
     log_error: str = ""
@@ -90,43 +131,108 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     last_error_at: str = ""
 
     @property
-    def is_well(self) -> bool:
-        """Whether frames are processed."""
+    def is_healthy(self) -> bool:
+        """Whether frames are processed that show something."""
         return self.state == "running"
 
     @property
-    def words(self) -> str:
-        """One line, as for `systemctl status`."""
+    def processes_frames(self) -> bool:
+        """Whether frames are processed, whatever they show."""
+        return self.state in {"running", "bad picture"}
+
+    @property
+    def has_camera_problem(self) -> bool:
+        """Whether the camera delivers no frames although it should; a run that starts or stops has no problem."""
+        return self.state in CAMERA_PROBLEMS
+
+    @property
+    def summary(self) -> str:
+        """The status in one line, as `systemctl status` shows it."""
         if self.state == "camera lost":
             retry = "" if self.retry_in_s is None else f", trying again in {math.ceil(self.retry_in_s)} s"
             return f"camera lost{retry} ({self.reopens} re-opens): {self.camera_error}"
+        if self.state == "bad picture":
+            return f"bad picture: {self.camera_error}"
         if self.state != "running":
             return self.state
-        faces = "1 face" if self.faces == 1 else f"{self.faces} faces"
+        faces = "faces unknown" if self.faces is None else "1 face" if self.faces == 1 else f"{self.faces} faces"
         rate = f"{self.fps:.1f} frames/s, {faces}" if self.fps else "running"
         faults = [f"the log cannot be written: {self.log_error}"] if self.log_error else []
         faults += [self.clock_error] if self.clock_error else []
         faults += [f"{sink.name}: {sink.error}" for sink in self.sinks if sink.error]
+        named = {"log", *(sink.name for sink in self.sinks)}
+        faults += [f"{name}: blocked" for name in self.blocked if name not in named]
         return ", ".join([rate, *faults])
 
 
-def ask_status(path: Path = STATUS_SOCKET) -> Status:
-    """Ask the service that runs.
+def describe_rotation(rotation: int, *, is_found: bool) -> str:
+    """Return by how much the frames are turned, and whether the program found that out from the faces."""
+    return f"turned by {rotation} degrees" + (", found automatically" if is_found else "")
+
+
+def user_sockets(environment: Mapping[str, str] = os.environ) -> Path:
+    """Return the folder of the status sockets of runs that the user has started: one for each, `PID.sock`."""
+    runtime = environment.get("XDG_RUNTIME_DIR")
+    return (Path(runtime) / "edge-emotion" if runtime else state_folder(environment)) / "runs"
+
+
+def find_socket(service: Path = STATUS_SOCKET, environment: Mapping[str, str] = os.environ) -> Path:
+    """Return the status socket of the running service, else that of the newest run that the user has started.
+
+    Sockets that a killed run has left behind are removed.
+
+    Args:
+        service: the service's socket, which is also returned if nothing responds.
+        environment: the process's environment variables.
+    """
+    if _responds(service):
+        return service
+    for path in sorted(user_sockets(environment).glob("*.sock"), key=_age_s):
+        if _responds(path):
+            return path
+        with suppress(OSError):
+            path.unlink()
+    return service
+
+
+def _responds(path: Path) -> bool:
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(_TIMEOUT_S)
+            connection.connect(str(path))
+    except OSError:
+        return False
+    return True
+
+
+def _age_s(path: Path) -> float:
+    try:
+        return -path.stat().st_mtime
+    except OSError:  # the run has just ended
+        return 0.0
+
+
+def query_status(path: Path = STATUS_SOCKET) -> Status:
+    """Return the running service's status.
+
+    Args:
+        path: the service's status socket.
 
     Raises:
-        ServiceError: nobody answers at `path`, or not with a status.
+        ServiceError: no service responds at `path`, or it sends no status.
     """
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
-            line.settimeout(_TIMEOUT_S)
-            line.connect(str(path))
-            answer = b"".join(iter(lambda: line.recv(1 << 16), b""))
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(_TIMEOUT_S)
+            connection.connect(str(path))
+            content = b"".join(iter(lambda: connection.recv(1 << 16), b""))
     except OSError as error:
         reason = error.strerror or str(error)
         raise ServiceError(
-            f"expected a running service at {path}, found: {reason}: systemctl status edge-emotion"
+            f"expected a running service at {path}, found: {reason}: systemctl status edge-emotion,"
+            " or start one with edge-emotion run"
         ) from error
     try:
-        return msgspec.json.decode(answer, type=Status)
+        return msgspec.json.decode(content, type=Status)
     except msgspec.DecodeError as error:
-        raise ServiceError(f"{path}: expected a status, found: {error}: is it this version's service?") from error
+        raise ServiceError(f"{path}: expected a status, found: {error}: is the service another version?") from error

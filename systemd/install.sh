@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs edge-emotion as a service, or brings the installed one up to date; `--help` says how.
+# Installs or upgrades edge-emotion as a service; see `--help`.
 set -euo pipefail
 
 source_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -22,18 +22,19 @@ usage() {
     cat <<END
 usage: sudo $0 [--dry-run] [--wheels FOLDER] [--no-apt] [--no-start] [--rollback]
 
-Installs the service into $PREFIX, with its configuration in $config, and starts it. Run again, it
-upgrades: what runs goes on until the new version has passed its self-test, and comes back where that does not start.
+Installs the service into $PREFIX, with its configuration in $config, and starts it. If it is
+installed already, it is upgraded: the running version continues until the new one has passed its self-test, and is
+restored if the new one does not start.
 
   --dry-run        print each step, and do nothing
-  --wheels FOLDER  take Python packages from there, not from the network (default: the folder wheels beside, if any)
+  --wheels FOLDER  install Python packages from FOLDER, not from the network (default: the archive's wheels, if any)
   --no-apt         install no apt packages
   --no-start       neither enable nor start the service
-  --rollback       go back to the version before, which an upgrade keeps
+  --rollback       return to the previous version, which an upgrade keeps
 
-PREFIX names another place. DESTDIR installs below a folder, and leaves the machine itself alone.
-exit codes: 0 done, 2 cannot be installed here, 3 a step failed, 4 the new version failed its self-test or did not
-start; after 2, 3 and 4 what ran before still runs.
+PREFIX sets another folder. DESTDIR installs below a folder, and does not change the machine itself.
+exit codes: 0 success, 2 cannot be installed on this machine, 3 a step failed, 4 the new version failed its self-test or
+did not start; after 2, 3 and 4 the previous version still runs.
 END
 }
 
@@ -46,7 +47,7 @@ read_options() {
             --no-start) use_start="" ;;
             --rollback) rollback=1 ;;
             -h | --help) usage; exit 0 ;;
-            *) fail 2 "expected an option of those in $0 --help, found $1" ;;
+            *) fail 2 "expected an option of $0 --help, found $1" ;;
         esac
         shift
     done
@@ -71,7 +72,7 @@ main() {
     name_release
     ! is_damaged "$release" || build_beside
     if is_complete "$release"; then
-        say "version $release is built already"
+        say "version $release is already built"
     else
         build_release
     fi
@@ -82,7 +83,7 @@ main() {
 }
 
 say_end() {
-    [ -z "$dry_run" ] || { say "nothing was done: this was a dry run"; return; }
+    [ -z "$dry_run" ] || { say "nothing was changed: this was a dry run"; return; }
     say "version $release is installed: edge-emotion status, edge-emotion doctor, journalctl -u edge-emotion"
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Takes edge-emotion off the machine; configuration and logs stay unless `--purge` is given.
+# Removes edge-emotion; configuration and logs stay unless `--purge` is given.
 set -euo pipefail
 
 source_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -17,7 +17,7 @@ main() {
             --dry-run) dry_run=1 ;;
             --purge) purge=1 ;;
             -h | --help)
-                echo "usage: sudo $0 [--dry-run] [--purge]: removes the service; with --purge its configuration and logs, too"
+                echo "usage: sudo $0 [--dry-run] [--purge]: removes the service; with --purge also its configuration and logs"
                 exit 0
                 ;;
             *) fail 2 "expected --dry-run or --purge, found $1" ;;
@@ -25,9 +25,9 @@ main() {
         shift
     done
     check_user
-    # dpkg names the package whose script calls.
+    # dpkg sets the name of the package whose script calls this one.
     ! is_packaged || [ -n "${DPKG_MAINTSCRIPT_PACKAGE:-}" ] ||
-        fail 2 "expected what the installer has installed, found a Debian package: sudo apt remove edge-emotion"
+        fail 2 "expected an installation by install.sh, found a Debian package: sudo apt remove edge-emotion"
     ! is_booted || step "stopping $unit" stop
     step "removing $unit" remove_unit
     step "removing $root" remove_versions
@@ -47,11 +47,11 @@ stop() { control stop "$unit" >/dev/null 2>&1 || true; }
 remove_unit() {
     ! has_systemd || control disable "$unit" >/dev/null 2>&1 || true
     rm -f -- "$unit_file" "$drop_ins"/{backoff,pins,network}.conf
-    [ ! -d "$drop_ins" ] || rmdir --ignore-fail-on-non-empty "$drop_ins" # what its owner has added there stays
+    [ ! -d "$drop_ins" ] || rmdir --ignore-fail-on-non-empty "$drop_ins" # files that the user has added stay
     ! is_booted || control daemon-reload
 }
 
-remove_versions() { # only what the installer made
+remove_versions() { # only what the installer has created
     rm -rf -- "$versions" "$root/current" "$root/current.part" "$root/.lock"
     [ ! -d "$root" ] || rmdir --ignore-fail-on-non-empty "$root"
 }

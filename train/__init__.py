@@ -1,6 +1,6 @@
-"""Desktop training on Keras 3: data set in, best checkpoint out."""
+"""Trains and evaluates nets on a desktop with Keras 3: from a data set to the best checkpoint and its report."""
 
 import os
 
-# TensorFlow's C++ code writes lines about itself to the screen, unless this is set when it is first imported.
+# Silences TensorFlow's C++ log; it has to be set before TensorFlow is imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -1,4 +1,4 @@
-"""Opens a Keras checkpoint, with a clear word where it is none."""
+"""Opens Keras checkpoints with their labels, and explains files that are none."""
 
 import logging
 import re
@@ -12,9 +12,11 @@ import numpy as np
 
 from edge.errors import ConfigError, ModelError
 from edge.labels import CLASS_SETS, check_labels
-from edge.manifest import InputSpec
-from train.quiet import quiet
-from train.state import BEST, RUN, RunState, read_state
+from edge.model.manifest import InputSpec
+from edge.stages import how_to_install
+from train.keras2 import readable_h5
+from train.native_logs import capture_native_logs
+from train.run_folder import BEST, RUN, TrainingState, read_state
 
 if TYPE_CHECKING:
     import keras
@@ -22,40 +24,45 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SIDES_PX = range(16, 257)
-"""Sides of an input that a manifest can describe (see `InputSpec`)."""
+"""Input sizes that a manifest can describe (see `InputSpec`)."""
 
 UNKNOWN = re.compile(r"(?:Unknown layer:|Could not locate (?:class|function)) '([^']+)'")
-"""How Keras names a layer or function that is none of its own."""
+"""Keras' messages about a layer or function that it does not know."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
     """A trained model.
 
-    labels: what its K answers mean. state: the run it comes from, where that is known.
-    input: side and value range of the faces that it takes.
+    Attributes:
+        path: the file.
+        model: the Keras model.
+        labels: the classes of its K outputs, in order.
+        state: of the run it comes from; None if unknown.
+        input: size and value range of its input.
     """
 
     path: Path
     model: "keras.Model"
     labels: tuple[str, ...]
-    state: RunState | None
+    state: TrainingState | None
     input: InputSpec = field(default_factory=InputSpec)
 
 
 def open_checkpoint(
     path: Path, *, labels: Sequence[str] | None = None, value_range: tuple[float, float] | None = None
 ) -> Checkpoint:
-    """Load the checkpoint that `path` means, with its labels.
+    """Load the checkpoint at `path` with its labels.
 
     Args:
-        path: a run's folder, whose best checkpoint is meant, a `.keras` file, or a `.h5` file of standard layers.
-        labels: what the answers mean. Default: what the run beside the file says, else the set of 7, 6 or 5 classes.
-        value_range: what the model takes for black and for white. Default: 0.0 and 1.0, as our own do.
+        path: a run's folder (for its best checkpoint), a `.keras` file, or a `.h5` file of standard layers.
+        labels: classes of the outputs. Default: those of the run in the same folder, else the set of 7, 6 or 5 classes.
+        value_range: input values for black and white. Default: 0.0 and 1.0, as in nets trained here.
 
     Raises:
-        ConfigError: the labels are none of ours, contradict the run, or cannot be told; the range is none.
-        ModelError: there is no checkpoint, or it does not fit the labels.
+        ConfigError: the labels are unknown or contradict the run, none are given for an unusual number of classes, or
+            the value range is invalid.
+        ModelError: there is no checkpoint, or its outputs do not match the labels.
     """
     found, state = find_checkpoint(path)
     if value_range is not None and not -np.inf < value_range[0] < value_range[1] < np.inf:
@@ -78,11 +85,11 @@ def open_checkpoint(
     return Checkpoint(found, model, tuple(labels), state, spec)
 
 
-def find_checkpoint(path: Path) -> tuple[Path, RunState | None]:
-    """Return the checkpoint that `path` means, and the state of its run where one stands beside it.
+def find_checkpoint(path: Path) -> tuple[Path, TrainingState | None]:
+    """Return the checkpoint file at `path`, and the state of its run if there is one in the same folder.
 
     Args:
-        path: a run's folder, whose best checkpoint is meant, or a file.
+        path: a run's folder (for its best checkpoint), or a file.
 
     Raises:
         ConfigError: the run's state cannot be read.
@@ -98,23 +105,24 @@ def load_checkpoint(path: Path, *, classes: int | None = None, with_optimizer: b
     """Load the model at `path`: (B, S, S, 1) float32 in, (B, K) out.
 
     Args:
-        path: a `.keras` or `.h5` file. Keras' safe mode stays on: code inside a checkpoint is not run.
-        classes: the K expected; None takes any from 2.
-        with_optimizer: also load what training goes on from.
+        path: a `.keras` or `.h5` file. Keras' safe mode stays on, so that code inside a checkpoint never runs.
+        classes: the expected K; None accepts any.
+        with_optimizer: also load the optimizer, to resume training.
 
     Raises:
         ConfigError: Keras or its backend is not installed.
-        ModelError: the file is missing or damaged, holds no standard net, the model's shapes are others, or its
-            weights are not numbers.
+        ModelError: the file is missing or damaged, holds no net of standard layers, has other shapes, or weights that
+            are not finite.
     """
     _check_file(path)
     try:
-        with quiet():
-            import keras  # noqa: PLC0415  # takes seconds: a wrong path or option is answered before
+        with capture_native_logs():
+            import keras  # noqa: PLC0415  # takes seconds to import, which a wrong path should not wait for
     except ModuleNotFoundError as error:
-        raise ConfigError(f"Keras cannot be imported ({error}): pip install 'edge-emotion[train]'") from error
+        raise ConfigError(f"Keras cannot be imported ({error}): {how_to_install()}") from error
     try:
-        model = keras.models.load_model(path, compile=with_optimizer)
+        with readable_h5(path) as readable:
+            model = keras.models.load_model(readable, compile=with_optimizer)
     except (
         OSError,
         ValueError,
@@ -125,7 +133,7 @@ def load_checkpoint(path: Path, *, classes: int | None = None, with_optimizer: b
         RuntimeError,
         zipfile.BadZipFile,
     ) as error:
-        log.debug("Keras says of %s: %s", path, error)
+        log.debug("Keras cannot load %s: %s", path, error)
         raise ModelError(f"{path}: expected a .keras or .h5 checkpoint, found {_explain(str(error))}") from error
     _check_shapes(model, path, classes)
     if not all(np.isfinite(weights).all() for weights in model.get_weights()):
@@ -139,11 +147,11 @@ def _check_file(path: Path) -> None:
 
 
 def _explain(error: str) -> str:
-    """Return what was found and what to do, from what Keras says."""
+    """Return what was found and what to do, derived from Keras' message."""
     if "No model config" in error:
-        return "weights without a net: build the net, load them into it, and keep all with model.save('net.keras')"
+        return "weights without a net: build the net, load them into it, and save both with model.save('net.keras')"
     if "Lambda" in error:
-        return "code in a Lambda layer, which is not run: build the net of standard layers, and save it again"
+        return "code in a Lambda layer, which is never run: build the net of standard layers, and save it again"
     unknown = UNKNOWN.search(error)
     if unknown:
         return f"{unknown[1]!r}, which is no standard layer or function: build the net of Keras' own, and save it again"
@@ -157,8 +165,8 @@ def _check_shapes(model: "keras.Model", path: Path, classes: int | None) -> None
         case found_in:
             sides = f"{SIDES_PX[0]} to {SIDES_PX[-1]} px"
             raise ModelError(
-                f"{path}: expected an input of square grey faces, {sides}, (None, S, S, 1), found {found_in}:"
-                " take another net"
+                f"{path}: expected an input of square gray faces, {sides}, (None, S, S, 1), found {found_in}:"
+                " use another net"
             )
     match getattr(model, "output_shape", None):
         case (_, int(found)) if classes in (None, found):

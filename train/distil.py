@@ -1,4 +1,4 @@
-"""Trains a net on the answers of other nets, beside the right ones."""
+"""Knowledge distillation: trains a net on the predictions of teachers, in addition to the labels."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,15 +12,15 @@ from train.settings import RunSettings
 
 MIX = 0.7
 TEMPERATURE = 2.0
-SMALLEST = 1e-7
-"""Probabilities below count as this, so that their logarithm is finite. Source: Keras' own losses."""
+MIN_PROBABILITY = 1e-7
+"""Lower limit of probabilities, so that their logarithm is finite. Source: Keras' losses."""
 
 
-class Pupil(keras.Model):  # type: ignore[misc]  # Keras ships no types
-    """A net whose loss is mixed with its distance from what its teachers say of the very same faces.
+class Student(keras.Model):  # type: ignore[misc]  # Keras ships no types
+    """A net that also learns from its teachers' predictions for the same faces.
 
-    The loss is (1 - mix) * loss + mix * T^2 * KL(teachers, net), both softened by the temperature T; the teachers'
-    softened answers are averaged. Validation sees the net's loss alone.
+    Its loss is (1 - mix) * loss + mix * T^2 * KL(teachers, net), with predictions softened by the temperature T and
+    averaged over the teachers. Validation uses the plain loss.
 
     Source: Hinton, Vinyals, Dean 2015, "Distilling the Knowledge in a Neural Network", arXiv 1503.02531.
     """
@@ -35,10 +35,10 @@ class Pupil(keras.Model):  # type: ignore[misc]  # Keras ships no types
         self.temperature = temperature
 
     def call(self, faces: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
-        """Answer as the net does."""
+        """Return the net's predictions."""
         return self.net(faces, training=training)
 
-    def compute_loss(  # noqa: D102  # Keras' own
+    def compute_loss(  # noqa: D102  # documented by Keras
         self,
         x: keras.KerasTensor = None,
         y: keras.KerasTensor = None,
@@ -49,45 +49,45 @@ class Pupil(keras.Model):  # type: ignore[misc]  # Keras ships no types
         loss = super().compute_loss(x, y, y_pred, sample_weight, training)
         if not training:
             return loss
-        answers = [soften(teacher(x, training=False), self.temperature) for teacher in self.teachers]
-        taught = ops.stop_gradient(sum(answers) / len(answers))
-        return (1 - self.mix) * loss + self.mix * soft_loss(taught, y_pred, self.temperature)
+        predictions = [soften(teacher(x, training=False), self.temperature) for teacher in self.teachers]
+        targets = ops.stop_gradient(sum(predictions) / len(predictions))
+        return (1 - self.mix) * loss + self.mix * soft_loss(targets, y_pred, self.temperature)
 
 
 def soften(probabilities: keras.KerasTensor, temperature: float) -> keras.KerasTensor:
-    """(B, K) softmax(logits / temperature) of softmax(logits)."""
-    return ops.softmax(ops.log(ops.clip(probabilities, SMALLEST, 1.0)) / temperature)
+    """Return softmax(logits / temperature), given softmax(logits); (B, K)."""
+    return ops.softmax(ops.log(ops.clip(probabilities, MIN_PROBABILITY, 1.0)) / temperature)
 
 
-def soft_loss(taught: keras.KerasTensor, probabilities: keras.KerasTensor, temperature: float) -> keras.KerasTensor:
-    """Mean distance of (B, K) `probabilities`, once softened, from the softened answers `taught`, times T^2.
+def soft_loss(targets: keras.KerasTensor, probabilities: keras.KerasTensor, temperature: float) -> keras.KerasTensor:
+    """Return T^2 times the mean divergence of the softened (B, K) `probabilities` from the softened `targets`.
 
-    The factor keeps its gradient as large as the other loss's, whatever the temperature.
+    The factor T^2 keeps the gradient on the scale of the other loss at any temperature.
     """
-    distances = keras.losses.kl_divergence(taught, soften(probabilities, temperature))
-    return temperature**2 * ops.mean(distances)
+    divergences = keras.losses.kl_divergence(targets, soften(probabilities, temperature))
+    return temperature**2 * ops.mean(divergences)
 
 
 def with_teachers(net: keras.Model, settings: RunSettings) -> keras.Model:
-    """Return what is trained: `net` itself, or with teachers a `Pupil` that shares its weights.
+    """Return the model to train: `net` itself, or with teachers a `Student` that shares its weights.
 
     Raises:
         ConfigError: a teacher has other labels.
-        ModelError: a teacher is missing, damaged, or no net for our faces.
+        ModelError: a teacher is missing or damaged, or takes other inputs.
     """
     if not settings.teachers:
         return net
-    return Pupil(
+    return Student(
         net,
-        [_teacher(Path(path), settings.labels) for path in settings.teachers],
+        [_open_teacher(Path(path), settings.labels) for path in settings.teachers],
         mix=MIX if settings.distil_mix is None else settings.distil_mix,
         temperature=settings.distil_temperature or TEMPERATURE,
     )
 
 
-def _teacher(path: Path, labels: tuple[str, ...]) -> keras.Model:
+def _open_teacher(path: Path, labels: tuple[str, ...]) -> keras.Model:
     checkpoint = open_checkpoint(path)
     if checkpoint.labels != labels:
         wanted, found = ", ".join(labels), ", ".join(checkpoint.labels)
-        raise ConfigError(f"--teachers: expected {path} to answer {wanted}, found {found}: name one trained on these")
+        raise ConfigError(f"--teachers: expected {path} to predict {wanted}, found {found}: name one trained on these")
     return checkpoint.model

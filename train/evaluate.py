@@ -1,4 +1,4 @@
-"""Command line of the evaluation: `python -m train.evaluate MODEL --data fer2013.csv`."""
+"""Evaluates a model and writes a report: `python -m train.evaluate MODEL --data fer2013.csv --faces faces.npz`."""
 
 import argparse
 import importlib.metadata
@@ -14,85 +14,128 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.device.files import user_path
 from edge.errors import ConfigError
-from edge.manifest import read_model
+from edge.model.manifest import Measurement, read_model
 from edge.vision.classify import EmotionClassifier
 from train.checkpoint import Checkpoint
-from train.classes import parse_classes, parse_merges
-from train.command import run_command
-from train.compare import Comparison, compare_answers
-from train.dataset import read_dataset
-from train.evaluation import choose_classes, evaluate
-from train.faces import FaceData, Split
-from train.ferplus import majority_faces
-from train.page import check_folder, write_report
-from train.photos import PhotoFigures, answer_photos, check_photos, measure_photos
-from train.predict import open_model, predict
-from train.report import Majority, Report
-from train.sections import report_sections, section_lines
+from train.command import program_name, run_command
+from train.data.classes import parse_classes, parse_merges
+from train.data.dataset import read_dataset, read_fold, read_majority_faces
+from train.data.faces import FaceData, Split
+from train.data.formats import find_votes
+from train.evaluation.compare import ModelComparison, compare_predictions
+from train.evaluation.measurements import FOLDS, ROLLS_DEG, majorities_name, measure_faces, measure_photos
+from train.evaluation.page import check_folder, write_report
+from train.evaluation.photos import check_photos
+from train.evaluation.predict import open_model, predict, training_prior
+from train.evaluation.report import EvaluationReport, report_sections, section_lines
+from train.evaluation.split_metrics import measure_split, select_classes, split_name
 
-MEASURING = ("numpy", "scikit-learn")
-"""Packages that answer or measure, whatever the model."""
+REPORTS = Path("reports")
+"""Folder of the reports."""
+
+METRICS_PACKAGES = ("numpy", "scikit-learn")
+"""Packages that compute the metrics, whatever the model."""
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m train.evaluate", description=__doc__)
-    parser.add_argument("model", type=Path, help="a run's folder, a .keras or .h5 checkpoint, or a .tflite")
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(prog=program_name("train.evaluate"), description=__doc__)
+    parser.add_argument("model", type=user_path, help="a run's folder, a .keras or .h5 checkpoint, or a .tflite")
     parser.add_argument(
         "--data",
-        type=Path,
+        type=user_path,
         nargs="+",
         action="extend",
-        required=True,
-        help="fer2013.csv (plain, .xz, .zip) or a tree of pictures by emotion; several are joined",
+        default=[],
+        help="fer2013.csv (plain, .xz, .zip), a tree of images by emotion, or a face set (.npz); several are joined",
     )
     parser.add_argument(
-        "--split", choices=get_args(Split), default="validation", help="test is for released models only"
+        "--split",
+        choices=get_args(Split),
+        help="of --data (default: validation; test of a tree that has test/, but no validation/ of its own)",
     )
     parser.add_argument(
-        "--classes", metavar="LIST", help="some of the model's: 7, 6, 5 or names with commas between (default: all)"
+        "--faces",
+        metavar="FILE.npz",
+        type=user_path,
+        help="a face set in the mixture of everyday life, such as python -m train.faces makes",
     )
     parser.add_argument(
-        "--merge", nargs="+", metavar="EMOTION=CLASS", help="a left-out emotion counts as a class; else it is dropped"
+        "--fold",
+        type=int,
+        choices=FOLDS,
+        default=1,
+        help="its fold: 0 is for training, 1 for validation, 2 for test (default: 1)",
+    )
+    parser.add_argument(
+        "--photos",
+        metavar="FOLDER",
+        type=user_path,
+        help="photographs FOLDER/<emotion>/*, on which the whole runtime is measured (.tflite only)",
+    )
+    parser.add_argument(
+        "--rolls",
+        type=float,
+        nargs="*",
+        metavar="DEGREES",
+        help="also turn the photographs by so much (default without a value: 15 30 45)",
+    )
+    parser.add_argument(
+        "--fer-plus",
+        action="store_true",
+        help="also measure against the majority of votes in fer2013new.csv next to the table of --data",
+    )
+    parser.add_argument(
+        "--classes", metavar="LIST", help="some of the model's: 7, 6, 5 or names separated by commas (default: all)"
+    )
+    parser.add_argument(
+        "--merge",
+        nargs="+",
+        metavar="EMOTION=CLASS",
+        help="faces of a left-out emotion join a class of --data (default: they are dropped)",
     )
     parser.add_argument(
         "--both-ways",
-        action="store_true",
-        help="average each answer with that to the mirrored face, as the runtime does",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="average each prediction with that for the mirrored face, as the runtime does; the overview always does",
     )
-    parser.add_argument("--pooled", action="store_true", help="draw the splits anew, as a run with --pooled did")
-    parser.add_argument(
-        "--fer-plus", action="store_true", help="also measure against the majority of fer2013new.csv beside the table"
-    )
-    parser.add_argument("--against", metavar="MODEL", type=Path, help="another model, compared on the same faces")
-    parser.add_argument(
-        "--photos", metavar="FOLDER", type=Path, help="also measure the whole path on FOLDER/<emotion>/* (.tflite only)"
-    )
-    parser.add_argument("--report", metavar="FOLDER", type=Path, help="where it is written (default: reports/NAME…)")
-    parser.add_argument("--labels", nargs="+", help="what a bare checkpoint's answers mean, in order")
+    parser.add_argument("--pooled", action="store_true", help="redraw the splits, as a run with --pooled does")
+    parser.add_argument("--against", metavar="MODEL", type=user_path, help="another model, on the same --data")
+    parser.add_argument("--report", metavar="FOLDER", type=user_path, help="of the report (default: reports/NAME…)")
+    parser.add_argument("--labels", nargs="+", help="classes of a checkpoint without a run, in its order")
     parser.add_argument(
         "--value-range",
         nargs=2,
         type=float,
         metavar=("BLACK", "WHITE"),
-        help="what a checkpoint of others takes for black and white, such as -1 1 (default: 0 1)",
+        help="input values of a foreign checkpoint for black and white, such as -1 1 (default: 0 1)",
     )
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser.parse_args(arguments)
 
 
-def report_folder(options: argparse.Namespace) -> Path:
-    """Return where the report goes: as asked for, or by what is measured, so that none hides another."""
+def report_folder(options: argparse.Namespace, split: Split | None) -> Path:
+    """Return the report's folder: as given, or named by what is measured, so that no report overwrites another.
+
+    Args:
+        options: the command line.
+        split: the measured split of `--data`; None without it.
+    """
     if options.report:
         return Path(options.report)
     parts = [_name(options.model), *([f"against-{_name(options.against)}"] if options.against else [])]
-    parts.append(options.split)
+    if split:
+        parts.append(split)
+    else:
+        parts += [path.resolve().stem for path in (options.faces, options.photos) if path]
     if options.classes:
         parts.append(f"{options.classes}-classes" if options.classes.isdigit() else options.classes.replace(",", "-"))
-    if options.both_ways:
-        parts.append("both-ways")
-    return Path("reports", "-".join(parts))
+    if not options.both_ways:
+        parts.append("one-way")
+    return REPORTS / "-".join(parts)
 
 
 def _name(model: Path) -> str:
@@ -100,38 +143,68 @@ def _name(model: Path) -> str:
 
 
 def evaluate_model(options: argparse.Namespace) -> None:
-    """Do what the command line asks for."""
-    folder = report_folder(options)
-    check_folder(folder)
-    if options.photos:
-        check_photos(options.model, options.photos)
+    """Evaluate the model and write its report."""
+    _check(options)
     model = _open(options.model, options)
     other = _open(options.against, options) if options.against else None
     labels = parse_classes(options.classes) if options.classes else model.labels
-    data = _read(options, model, labels)
-    faces = data.held_out(options.split)
-    answers = _answers(model, faces.pixels, labels, both_ways=options.both_ways)
-    report = Report(
+    data = _read(options, model, labels) if options.data else None
+    split: Split | None = (options.split or data.default_split) if data else None
+    measurements = _measure_everyday(options, model, labels)
+    evaluation = comparison = predictions = faces = None
+    if data and split:
+        faces = data.held_out(split)
+        averaged, one_way = _predict_both(model, faces.pixels, labels)
+        predictions = averaged if options.both_ways else one_way
+        name = f"{data.name} {split_name(data, split)}"
+        if options.fer_plus:
+            measurements += _measure_majorities(options, model, labels, split=split)
+        prior = training_prior(model)
+        measurements += measure_faces(averaged, faces, labels, kind="labels", dataset=name, training_prior=prior)
+        evaluation = measure_split(predictions, data, split=split)
+        comparison = _compare(predictions, other, data, options, split=split) if other else None
+    report = EvaluationReport(
         model=str(options.model),
         model_labels=model.labels,
         both_ways=options.both_ways,
         date=datetime.now(tz=UTC).date().isoformat(),
         versions={name: importlib.metadata.version(name) for name in _packages(model)},
-        evaluation=evaluate(answers, data, split=options.split),
-        comparison=_compare(answers, other, data, options) if other else None,
-        fer_plus=_fer_plus(options, model, labels) if options.fer_plus else None,
-        photos=_photos(options, labels) if options.photos else None,
+        measurements=measurements,
+        evaluation=evaluation,
+        comparison=comparison,
         history=model.state.history if isinstance(model, Checkpoint) and model.state else [],
     )
-    from train.drawings import draw_report  # noqa: PLC0415  # matplotlib takes a second to load
+    from train.evaluation.plots import draw_report  # noqa: PLC0415  # Matplotlib takes a second to import
 
-    page = write_report(report, draw_report(report, answers, faces), folder)
+    page = write_report(report, draw_report(report, predictions, faces), report_folder(options, split))
     lines = [line for section in report_sections(report) for line in section_lines(section)]
-    print("\n".join([*lines, f"report: {page}"]))  # noqa: T201  # the command's answer
+    if data and split and not options.split:
+        lines.insert(0, f"{data.name}: measuring {split_name(data, split)}; --split chooses another split\n")
+    print("\n".join([*lines, f"report: {page}"]))  # noqa: T201  # the command's output
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuse, before any work, options that contradict each other and sets that cannot be read.
+
+    Raises:
+        ConfigError: there is nothing to measure, an option needs another, or the report cannot be written.
+        MediaError: there are no photographs.
+    """
+    if not (options.data or options.faces or options.photos):
+        raise ConfigError("expected --data, --faces or --photos, found none: name what to measure")
+    for name, needed in (("split", "data"), ("fer_plus", "data"), ("against", "data"), ("rolls", "photos")):
+        given = getattr(options, name)
+        if given not in (None, False) and not getattr(options, needed):
+            raise ConfigError(
+                f"--{name.replace('_', '-')}: expected it with --{needed}, found it alone: add --{needed}"
+            )
+    check_folder(options.report or REPORTS)
+    if options.photos:
+        check_photos(options.model, options.photos)
 
 
 def _open(path: Path, options: argparse.Namespace) -> Checkpoint | EmotionClassifier:
-    """Open a model; what a bare checkpoint means is said by options for the first one alone."""
+    """Open a model; `--labels` and `--value-range` apply to the first model, not to `--against`."""
     if path != options.model:
         return open_model(path)
     value_range = tuple(options.value_range) if options.value_range else None
@@ -139,7 +212,7 @@ def _open(path: Path, options: argparse.Namespace) -> Checkpoint | EmotionClassi
 
 
 def _read(options: argparse.Namespace, model: Checkpoint | EmotionClassifier, labels: Sequence[str]) -> FaceData:
-    """Read the data as the run did, where it is known: splits drawn otherwise would measure on what was trained on."""
+    """Read the data with the settings of the model's run, if known; other splits could contain its training faces."""
     run = _run_settings(model, options.model)
     if options.merge is not None:
         merges = parse_merges(options.merge, labels)
@@ -150,49 +223,78 @@ def _read(options: argparse.Namespace, model: Checkpoint | EmotionClassifier, la
 
 
 def _run_settings(model: Checkpoint | EmotionClassifier, path: Path) -> dict[str, Any]:
-    """Return the settings of the run that the model comes from; none where it does not say."""
+    """Return the settings of the run that the model comes from; empty if unknown."""
     if isinstance(model, Checkpoint):
         return msgspec.to_builtins(model.state.settings) if model.state else {}
     return read_model(path)[1].training_run or {}
 
 
-def _answers(
-    model: Checkpoint | EmotionClassifier, pixels: NDArray[np.uint8], labels: Sequence[str], *, both_ways: bool
-) -> NDArray[np.float32]:
-    """Return (N, K) probabilities of `labels`, which may be some of the model's, in any order."""
-    answers = predict(model, pixels, both_ways=both_ways)
-    return answers if tuple(labels) == model.labels else choose_classes(answers, model.labels, labels)
+def _measure_everyday(
+    options: argparse.Namespace, model: Checkpoint | EmotionClassifier, labels: Sequence[str]
+) -> list[Measurement]:
+    """Measure on the face set and on the photographs, if there are any."""
+    measurements = []
+    if options.faces:
+        faces = read_fold(options.faces, labels=labels, fold=options.fold)
+        averaged, _ = _predict_both(model, faces.pixels, labels)
+        prior = training_prior(model)
+        name = f"{options.faces.stem} fold {options.fold}"
+        measurements += measure_faces(averaged, faces, labels, kind="everyday", dataset=name, training_prior=prior)
+    if options.photos:
+        rolls_deg = (0.0,) if options.rolls is None else (0.0, *(options.rolls or ROLLS_DEG))
+        measurements += measure_photos(
+            options.model, options.photos, labels, rolls_deg=rolls_deg, training_prior=training_prior(model)
+        )
+    return measurements
+
+
+def _measure_majorities(
+    options: argparse.Namespace, model: Checkpoint | EmotionClassifier, labels: Sequence[str], *, split: Split
+) -> list[Measurement]:
+    path = next(filter(find_votes, options.data), options.data[0])
+    faces = read_majority_faces(path, labels=labels, split=split)
+    averaged, _ = _predict_both(model, faces.pixels, labels)
+    return measure_faces(
+        averaged,
+        faces,
+        labels,
+        kind="majorities",
+        dataset=majorities_name(split),
+        training_prior=training_prior(model),
+    )
+
+
+def _predict_both(
+    model: Checkpoint | EmotionClassifier, pixels: NDArray[np.uint8], labels: Sequence[str]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return (N, K) probabilities of `labels`: averaged over face and mirror image, and of the face alone."""
+    one_way = predict(model, pixels)
+    averaged = (one_way + predict(model, pixels[:, :, ::-1])) / np.float32(2)
+    if tuple(labels) == model.labels:
+        return averaged, one_way
+    return select_classes(averaged, model.labels, labels), select_classes(one_way, model.labels, labels)
 
 
 def _compare(
-    answers: NDArray[np.float32],
+    predictions: NDArray[np.float32],
     other: Checkpoint | EmotionClassifier,
     data: FaceData,
     options: argparse.Namespace,
-) -> Comparison:
-    theirs = _answers(other, data.held_out(options.split).pixels, data.labels, both_ways=options.both_ways)
-    official, clean = compare_answers(answers, theirs, data, split=options.split)
-    return Comparison(str(options.against), evaluate(theirs, data, split=options.split), official, clean)
-
-
-def _fer_plus(options: argparse.Namespace, model: Checkpoint | EmotionClassifier, labels: Sequence[str]) -> Majority:
-    if len(options.data) > 1:
-        raise ConfigError(f"--fer-plus: expected FER2013 alone, found {len(options.data)} data sets: give one --data")
-    faces = majority_faces(options.data[0], labels=labels, split=options.split)
-    right = _answers(model, faces.pixels, labels, both_ways=options.both_ways).argmax(axis=1) == faces.codes
-    return Majority(len(faces), float(right.mean()))
-
-
-def _photos(options: argparse.Namespace, labels: Sequence[str]) -> PhotoFigures:
-    return measure_photos(answer_photos(options.model, options.photos), options.photos, labels)
+    *,
+    split: Split,
+) -> ModelComparison:
+    averaged, one_way = _predict_both(other, data.held_out(split).pixels, data.labels)
+    theirs = averaged if options.both_ways else one_way
+    official, clean = compare_predictions(predictions, theirs, data, split=split)
+    return ModelComparison(str(options.against), measure_split(theirs, data, split=split), official, clean)
 
 
 def _packages(model: Checkpoint | EmotionClassifier) -> tuple[str, ...]:
-    return (model.package if isinstance(model, EmotionClassifier) else "keras", *MEASURING)
+    return (model.package if isinstance(model, EmotionClassifier) else "keras", *METRICS_PACKAGES)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns the exit code (see `edge.errors`)."""
+    """Run the command; return the exit code (see `edge.errors`)."""
     options = parse_arguments(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     return run_command("evaluate", partial(evaluate_model, options), stopped="stopped", debug=options.debug)

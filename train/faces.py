@@ -1,69 +1,152 @@
-"""The faces of one split, as arrays."""
+"""Makes a face set for training and evaluation from photographs: `python -m train.faces FOLDER OUT.npz`."""
 
-from dataclasses import dataclass
-from typing import Literal
+import argparse
+import hashlib
+import logging
+import os
+import re
+import sys
+from functools import partial
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
-FACE_PX = 48
-"""Side of a face in FER2013, and of every model's input."""
+from edge.device.files import user_path
+from edge.errors import ConfigError, MediaError
+from edge.labels import EMOTIONS
+from edge.model.bundled import model_path
+from edge.model.manifest import Framing, read_model
+from edge.settings.schema import Settings
+from edge.sources.images import read_image
+from edge.vision.crop import crop_face
+from edge.vision.detectors import open_scanner
+from train.command import program_name, run_command
+from train.data.face_file import SUFFIX, write_face_file
+from train.data.faces import FACE_PX
+from train.data.photographs import Photograph, Skipped, list_photographs
+from train.data.splits import draw_by_person, number_persons
 
-Split = Literal["validation", "test"]
-"""What a model is measured on: validation for every choice, test once for a released model."""
+MARGIN_PX = 12
+"""Margin on each side of a face, px: a quarter of its side, enough to turn it by 20 degrees."""
+
+SIDE_PX = FACE_PX + 2 * MARGIN_PX
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FaceSet:
-    """Faces of one split with their answers.
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        prog=program_name("train.faces"),
+        description="Detect the largest face of each photograph as the runtime does, and save it with its label and a"
+        " margin for augmentation. docs/training-data.md describes the file.",
+    )
+    parser.add_argument("folder", type=user_path, help="photographs in folders by emotion, or those that --table names")
+    parser.add_argument("out", type=user_path, metavar="OUT.npz", help="the face set; replaced if it exists")
+    parser.add_argument(
+        "--table", type=user_path, metavar="CSV", help="columns name (below FOLDER), label, optionally person"
+    )
+    parser.add_argument(
+        "--person",
+        metavar="PATTERN",
+        help="regular expression that finds the person in a photograph's name, such as '(.+)_[0-9]+'"
+        " (default: each photograph shows another person)",
+    )
+    parser.add_argument(
+        "--validation-share", type=float, default=0.2, help="share of persons in fold 1, 0 to 1 (default: 0.2)"
+    )
+    parser.add_argument("--model", default="", help="the model for whose framing faces are cut (default: edge_small)")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser.parse_args(arguments)
 
-    pixels: (N, 48, 48) uint8 luma.
-    targets: (N, K) float32, each row sums to 1: one-hot, or shares of votes.
+
+def make_face_set(options: argparse.Namespace) -> None:
+    """Make the face set, and print what it holds and what was left out."""
+    pattern = _check(options)
+    _, manifest = read_model(model_path(options.model))
+    photographs, skipped = list_photographs(options.folder, options.table, pattern)
+    faces, kept = cut_faces(photographs, manifest.framing, skipped)
+    if not kept:
+        raise MediaError(
+            f"{options.folder}: expected photographs with a face, found none: {'; '.join(skipped.lines())}"
+        )
+    codes = np.array([photograph.code for photograph in kept], dtype=np.int64)
+    persons = [photograph.person for photograph in kept]
+    folds = draw_by_person(persons, codes, share=options.validation_share)
+    write_face_file(options.out, faces=faces, codes=codes, folds=folds, persons=number_persons(persons))
+    lines = [
+        f"{options.out}: {len(faces)} faces of {len(set(persons))} persons",
+        f"{'':10}{'training':>10}{'validation':>12}",
+        *(
+            f"{name:10}{((codes == code) & (folds == 0)).sum():10}{((codes == code) & (folds == 1)).sum():12}"
+            for code, name in enumerate(EMOTIONS)
+        ),
+        *skipped.lines(),
+    ]
+    print("\n".join(lines))  # noqa: T201  # the command's output
+
+
+def _check(options: argparse.Namespace) -> re.Pattern[str] | None:
+    """Check the options before any work; return the pattern of `--person`."""
+    if not 0 <= options.validation_share <= 1:
+        raise ConfigError(f"--validation-share: expected a share from 0 to 1, found {options.validation_share:g}")
+    if options.out.suffix.casefold() != SUFFIX:
+        raise ConfigError(f"{options.out}: expected a file that ends with {SUFFIX}, found another: rename it")
+    if options.out.is_dir() or not os.access(options.out.absolute().parent, os.W_OK | os.X_OK):
+        raise ConfigError(f"{options.out}: expected a file in a writable folder, found none: choose another")
+    try:
+        return re.compile(options.person) if options.person else None
+    except re.error as error:
+        raise ConfigError(f"--person: expected a regular expression, found {options.person!r}: {error}") from error
+
+
+def cut_faces(
+    photographs: list[Photograph], framing: Framing, skipped: Skipped
+) -> tuple[NDArray[np.uint8], list[Photograph]]:
+    """Detect and cut the largest face of each photograph.
+
+    Args:
+        photographs: the photographs.
+        framing: of the model; the middle of each result is the crop that the runtime would classify.
+        skipped: counts the photographs that are left out.
+
+    Returns:
+        (N, `SIDE_PX`, `SIDE_PX`) uint8 luma, and the N photographs that they are from.
     """
-
-    pixels: NDArray[np.uint8]
-    targets: NDArray[np.float32]
-
-    def __len__(self) -> int:
-        return len(self.pixels)
-
-    @property
-    def codes(self) -> NDArray[np.int64]:
-        """(N,) the likeliest class of each face, as an index into the labels."""
-        return np.asarray(self.targets.argmax(axis=1), dtype=np.int64)
-
-    def where(self, mask: NDArray[np.bool_]) -> "FaceSet":
-        """Only the faces at which `mask` is true."""
-        return FaceSet(self.pixels[mask], self.targets[mask])
-
-    def counts(self) -> NDArray[np.int64]:
-        """(K,) number of faces by class."""
-        return np.bincount(self.codes, minlength=self.targets.shape[1])
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FaceData:
-    """A data set in its official splits.
-
-    name: what figures call it. split_names: what its makers call training, validation and test.
-    """
-
-    name: str
-    labels: tuple[str, ...]
-    training: FaceSet
-    validation: FaceSet
-    test: FaceSet
-    split_names: tuple[str, str, str] = ("training", "validation", "test")
-
-    def held_out(self, split: Split) -> FaceSet:
-        """Return the faces of the split that is measured on."""
-        return self.test if split == "test" else self.validation
+    settings = Settings()
+    cv2.setNumThreads(settings.detect.threads)
+    scanner = open_scanner(settings, is_still_images=True)
+    wide = Framing(framing.scale * SIDE_PX / FACE_PX, framing.shift_y)
+    faces, kept, known = [], [], set()
+    for photograph in tqdm(photographs, desc="cutting faces", unit=" photographs", leave=False, disable=None):
+        try:
+            gray, _ = read_image(photograph.path)
+        except (MediaError, ValueError):  # ValueError: a table can hold names that no file system allows
+            skipped.add("no image that can be decoded", photograph.name)
+            continue
+        digest = hashlib.sha256(gray.tobytes()).digest()
+        if digest in known:
+            skipped.add("a copy of another photograph", photograph.name)
+            continue
+        known.add(digest)
+        found = scanner.scan(gray)
+        if not found:
+            skipped.add("no face found", photograph.name)
+        elif min(found[0].box.w, found[0].box.h) < settings.classify.min_face_px:
+            skipped.add(f"face smaller than {settings.classify.min_face_px} px", photograph.name)
+        else:
+            faces.append(crop_face(gray, found[0].box, framing=wide, size=SIDE_PX, roll_deg=found[0].roll_deg or 0.0))
+            kept.append(photograph)
+    return np.stack(faces) if faces else np.empty((0, SIDE_PX, SIDE_PX), dtype=np.uint8), kept
 
 
-def unseen(faces: FaceSet, training: FaceSet) -> NDArray[np.bool_]:
-    """(N,) true where a face does not stand, pixel for pixel, in `training` as well.
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; return the exit code (see `edge.errors`)."""
+    options = parse_arguments(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    body = partial(make_face_set, options)
+    return run_command("faces", body, stopped="stopped: nothing was written", debug=options.debug)
 
-    FER2013 leaks: 280 faces of PublicTest and 288 of PrivateTest are also in Training.
-    """
-    known = {face.tobytes() for face in training.pixels}
-    return np.array([face.tobytes() not in known for face in faces.pixels], dtype=np.bool_)
+
+if __name__ == "__main__":
+    sys.exit(main())

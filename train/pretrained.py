@@ -1,4 +1,4 @@
-"""Puts a net of `keras.applications` between our grey faces and our emotions."""
+"""Transfer learning: nets on a base of `keras.applications`, and starting from another run's checkpoint."""
 
 import contextlib
 import logging
@@ -10,22 +10,23 @@ import keras
 import numpy as np
 from keras import layers
 
-from edge.errors import ConfigError
-from train.faces import FACE_PX
+from edge.errors import ConfigError, ModelError
+from train.checkpoint import load_checkpoint
+from train.data.faces import FACE_PX
 
 log = logging.getLogger(__name__)
 
 BASE = "base"
-"""Name of the layer that holds the published net: frozen first, then fine-tuned."""
+"""Name of the layer that contains the pretrained net, which is first frozen, then fine-tuned."""
 
 IMAGENET = "imagenet"
 DROPOUT = 0.5
 
-SILENCE_S = 30.0
-"""A server that says nothing for so many seconds is taken for gone. Keras itself would wait for ever."""
+DOWNLOAD_TIMEOUT_S = 30.0
+"""Seconds without data after which a download fails; Keras itself has no timeout."""
 
-MESSAGE_LENGTH = 160
-"""Characters of Keras' own words that are shown; all of them go to the log at level DEBUG."""
+MAX_MESSAGE_LENGTH = 160
+"""Longest part of Keras' message in an error; the whole message goes to the log at level DEBUG."""
 
 
 def pretrained_net(
@@ -38,24 +39,24 @@ def pretrained_net(
     offsets: Sequence[float],
     name: str,
 ) -> keras.Model:
-    """(B, 48, 48, 1) float32 0 ... 1 -> (B, classes) probabilities; the base's preprocessing is part of the net.
+    """Build a net on a pretrained base: (B, 48, 48, 1) float32 0 ... 1 -> (B, classes) probabilities.
 
-    With given weights the base's batch normalization keeps the statistics that came with them. From scratch it learns
-    its own.
+    The base's preprocessing is part of the net. With given weights, the base's batch normalization keeps their
+    statistics; from scratch it learns its own.
 
     Args:
-        classes: how many emotions.
-        weights: "" (random), "imagenet" (downloaded by Keras, once) or the path of a file, `.h5` or `.weights.h5`.
+        classes: number of emotions.
+        weights: "" (random), "imagenet" (downloaded once by Keras) or the path of a `.h5` or `.weights.h5` file.
         application: a function of `keras.applications`.
-        side: the faces are enlarged to this many pixels, a multiple of 48; the base wants at least 32.
-        scale: the base wants 0 ... 1 times this, plus `offsets`.
+        side: size to which faces are enlarged, px; a multiple of 48. The bases need at least 32.
+        scale: the base takes 0 ... 1 times this, plus `offsets`.
         offsets: one for each of its three channels.
         name: of the model.
 
     Raises:
-        ConfigError: the weights cannot be had, or do not fit the base.
+        ConfigError: the weights cannot be loaded or downloaded.
     """
-    base = _base(application, weights, side=side, model=name)
+    base = _build_base(application, weights, side=side, model=name)
     if weights:
         _keep_statistics(base)
     face = keras.Input((FACE_PX, FACE_PX, 1), name="face")
@@ -70,14 +71,14 @@ def pretrained_net(
 
 
 def freeze_base(model: keras.Model) -> None:
-    """Let training leave the base as it is; what is around it learns."""
+    """Exclude the base from training; the layers around it learn."""
     model.get_layer(BASE).trainable = False
 
 
 def thaw_base(model: keras.Model) -> None:
-    """Let training go on in the base, but for its batch normalization: a few faces would spoil what millions taught.
+    """Include the base in training, except its batch normalization, whose statistics few faces would ruin.
 
-    Keras 3 cannot be told so by `training=False` where the base is called: `fit` overrules it.
+    Calling the base with `training=False` would not do: Keras 3's `fit` overrides it.
     """
     base = model.get_layer(BASE)
     base.trainable = True
@@ -91,9 +92,9 @@ def _keep_statistics(base: keras.Model) -> None:
 
 
 def _preprocess(scale: float, offsets: Sequence[float]) -> keras.Layer:
-    """Grey to three channels, scaled and shifted, as a convolution that does not learn.
+    """Return a fixed convolution that turns gray into three channels, scaled and shifted.
 
-    Copies, multiplied and added to, are the same in float; in int8 they are three operations that each round.
+    Separate copy, multiply and add operations would compute the same in float, but in int8 each of them rounds.
     """
     layer = layers.Conv2D(len(offsets), 1, trainable=False, name="preprocess")
     layer.build((None, None, None, 1))
@@ -101,17 +102,17 @@ def _preprocess(scale: float, offsets: Sequence[float]) -> keras.Layer:
     return layer
 
 
-def _base(application: Callable[..., keras.Model], weights: str, *, side: int, model: str) -> keras.Model:
+def _build_base(application: Callable[..., keras.Model], weights: str, *, side: int, model: str) -> keras.Model:
     def make(source: str | None) -> keras.Model:
         return application(include_top=False, weights=source, input_shape=(side, side, 3), name=BASE)
 
     if weights == IMAGENET:
         try:
-            with _impatient():
+            with _download_timeout():
                 return make(IMAGENET)
-        except Exception as error:  # Keras wraps what went wrong in a plain Exception
+        except Exception as error:  # Keras wraps every failure in a plain Exception
             raise ConfigError(
-                f"{model}: expected to download ImageNet's weights, found {_words(error)}: give a file with --weights"
+                f"{model}: expected to download ImageNet's weights, found {_shorten(error)}: give a file with --weights"
                 " PATH, or train from scratch without --weights"
             ) from error
     base = make(None)
@@ -125,23 +126,50 @@ def _load(base: keras.Model, path: Path, model: str) -> None:
         raise ConfigError(f"--weights {path}: expected a file of weights (or {IMAGENET}), found none: check the path")
     try:
         base.load_weights(path)
-    except Exception as error:  # Keras and h5py raise whatever the file's content leads to
+    except Exception as error:  # Keras and h5py raise many kinds for a wrong file
         raise ConfigError(
             f"--weights {path}: expected weights of {model} without its top ({base.count_params():,} numbers, .h5 or"
-            f" .weights.h5), found {_words(error)}: give the file that belongs to this model"
+            f" .weights.h5), found {_shorten(error)}: give the file of this model"
         ) from error
 
 
-def _words(error: Exception) -> str:
-    log.debug("Keras says: %s", error)
-    return " ".join(str(error).split())[:MESSAGE_LENGTH]
+def _shorten(error: Exception) -> str:
+    log.debug("error of Keras: %s", error)
+    return " ".join(str(error).split())[:MAX_MESSAGE_LENGTH]
 
 
 @contextlib.contextmanager
-def _impatient() -> Iterator[None]:
+def _download_timeout() -> Iterator[None]:
     before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(SILENCE_S)
+    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT_S)
     try:
         yield
     finally:
         socket.setdefaulttimeout(before)
+
+
+CHECKPOINT_SUFFIX = ".keras"
+
+
+def load_own_weights(model: keras.Model, path: Path) -> None:
+    """Load the weights of another run's checkpoint of the same net into `model`.
+
+    Raises:
+        ConfigError: `path` is no `.keras` checkpoint, or one of another net.
+    """
+    if path.suffix != CHECKPOINT_SUFFIX:
+        raise ConfigError(
+            f"--weights: expected a checkpoint ({CHECKPOINT_SUFFIX}) of {model.name}, which has no published weights,"
+            f" found {path}: name one, or drop --weights"
+        )
+    try:
+        weights = load_checkpoint(path).get_weights()
+    except ModelError as error:
+        raise ConfigError(f"--weights {path}: {error}") from error
+    shapes, expected = [weight.shape for weight in weights], [weight.shape for weight in model.get_weights()]
+    if shapes != expected:
+        raise ConfigError(
+            f"--weights {path}: expected a checkpoint of {model.name} with {model.output_shape[1]} classes, found"
+            " another net: name one of the same model and classes"
+        )
+    model.set_weights(weights)

@@ -1,1 +1,1 @@
-"""Many devices at one broker: what arrives, how late, and what the broker needs for it."""
+"""Measures many simulated devices at one MQTT broker: losses, delays, and the broker's CPU and memory."""

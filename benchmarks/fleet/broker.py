@@ -1,4 +1,4 @@
-"""A Mosquitto of our own, and what it needs of the machine."""
+"""Runs a Mosquitto broker for the measurement, and records its CPU time and memory."""
 
 import os
 import shutil
@@ -18,46 +18,60 @@ persistence_location {folder}/
 max_queued_messages 0
 log_type error
 """
-"""As docs/fleet.md has it, without users and encryption."""
+"""The configuration of docs/fleet.md, without users and encryption."""
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
-class Broker:
-    """A broker on a free port of loopback; it keeps what it knows in `folder`."""
+class MeasuredBroker:
+    """A broker on a free port of the loopback interface.
+
+    Attributes:
+        port: TCP port.
+        cpu_s: CPU time until the last stop, s.
+        peak_mb: peak resident memory until the last stop, MB.
+    """
 
     def __init__(self, folder: Path) -> None:
-        with socket.socket() as line:
-            line.bind(("127.0.0.1", 0))
-            self.port = line.getsockname()[1]
+        """Start the broker.
+
+        Args:
+            folder: for its configuration and its persistent state.
+
+        Raises:
+            SinkError: Mosquitto is not installed.
+        """
+        with socket.socket() as connection:
+            connection.bind(("127.0.0.1", 0))
+            self.port = connection.getsockname()[1]
         self._config = folder / "mosquitto.conf"
-        rights = "user root\n" if os.geteuid() == 0 else ""
-        self._config.write_text(rights + _CONFIG.format(port=self.port, folder=folder))
+        user_line = "user root\n" if os.geteuid() == 0 else ""
+        self._config.write_text(user_line + _CONFIG.format(port=self.port, folder=folder))
         self._program = shutil.which("mosquitto", path="/usr/sbin:/usr/bin")
         if self._program is None:
             raise SinkError("expected the program mosquitto, found none: make setup-system")
         self.cpu_s = 0.0
-        self.most_mb = 0.0
+        self.peak_mb = 0.0
         self.start()
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start the broker and wait until it accepts connections."""
         self._process = subprocess.Popen([str(self._program), "-c", self._config])
         while True:
-            with socket.socket() as line:
-                if line.connect_ex(("127.0.0.1", self.port)) == 0:
+            with socket.socket() as connection:
+                if connection.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
             time.sleep(0.02)
 
     def stop(self) -> None:
-        """Note what it has needed, and end it."""
-        self._note()
+        """Record CPU time and memory, and stop the broker."""
+        self._record_usage()
         self._process.send_signal(signal.SIGTERM)
         self._process.wait()
 
-    def _note(self) -> None:
+    def _record_usage(self) -> None:
         process = Path(f"/proc/{self._process.pid}")
         fields = (process / "stat").read_text().rpartition(") ")[2].split()
         self.cpu_s += (int(fields[11]) + int(fields[12])) / _TICKS
         memory = next(line for line in (process / "status").read_text().splitlines() if line.startswith("VmHWM"))
-        self.most_mb = max(self.most_mb, int(memory.split()[1]) / 1024)
+        self.peak_mb = max(self.peak_mb, int(memory.split()[1]) / 1024)

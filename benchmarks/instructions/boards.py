@@ -1,33 +1,33 @@
-"""The Raspberry Pis that are counted and estimated for: their CPU as Linux shows it, clock, instructions a cycle.
+"""The Raspberry Pis for which time is estimated: their CPU as Linux shows it, clock, instructions per cycle.
 
-A published time of OpenCV's Haar cascade on a real Pi 4 gives the instructions that a Cortex-A72 does in a cycle of
-this very work; `calibrate.py` does the sum again. For the other CPUs the range is scaled by published figures.
+A published time of OpenCV's Haar cascade on a real Pi 4 gives the instructions per cycle of a Cortex-A72 for this work;
+`calibrate.py` repeats the calculation. For the other CPUs the range is scaled by published figures.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
 A72_IPC = (0.70, 0.88)
-"""Instructions a cycle of a Cortex-A72 in a Haar cascade.
+"""Instructions per cycle of a Cortex-A72 in a Haar cascade, lowest and highest.
 
 Source: github.com/TonyCongqianWang/cv_facedetection_eval (2024), time_comparison_pi.md: alt2 on ten pictures, one
 thread, Pi 4 at 1500 MHz, 299 to 1452 ms; counted here on the same pictures: 386 to 1866 million instructions. That is
-0.845 to 0.881 a cycle. Newer Pi 4s run at 1800 MHz unasked: if that one did, it was 0.70 to 0.73, so the range starts
-there.
+0.845 to 0.881 per cycle. Newer Pi 4s run at 1800 MHz by default: if that one did, it was 0.70 to 0.73, so the range
+starts there.
 """
 
 A53_OVER_A72 = (0.58, 0.78)
-"""Work a clock of a Cortex-A53 as a share of a Cortex-A72's.
+"""Work per clock of a Cortex-A53 as a share of a Cortex-A72's, lowest and highest.
 
-Source: CoreMark a MHz 3.17 (Pi 3 B) and 5.50 (Pi 4), github.com/kreier/benchmark; 7-zip on one core, arm64, 914 at
-1200 MHz (Pi 3 B, same place) and 1741 to 1769 at 1800 MHz (Pi 4 B, github.com/ThomasKaiser/sbc-bench, Results.md).
+Source: CoreMark per MHz 3.17 (Pi 3 B) and 5.50 (Pi 4), github.com/kreier/benchmark; 7-zip on one core, arm64, 914 at
+1200 MHz (Pi 3 B, same source) and 1741 to 1769 at 1800 MHz (Pi 4 B, github.com/ThomasKaiser/sbc-bench, Results.md).
 """
 
 A76_OVER_A72 = (1.36, 1.7)
-"""Work a clock of a Cortex-A76 as a multiple of a Cortex-A72's.
+"""Work per clock of a Cortex-A76 as a multiple of a Cortex-A72's, lowest and highest.
 
-Source: 7-zip as above, 3196 to 3305 at 2400 MHz (Pi 5 B, sbc-bench); and Arm's 60 to 70 % more integer work a clock of
-its Neoverse N1, the server's A76, than of the A72 (anandtech.com/show/13959, page 4).
+Source: 7-zip as for the A53, 3196 to 3305 at 2400 MHz (Pi 5 B, sbc-bench); and Arm's 60 to 70 % more integer work per
+clock of its Neoverse N1, the server's A76, than of the A72 (anandtech.com/show/13959, page 4).
 """
 
 
@@ -37,11 +37,19 @@ def _scaled(factors: tuple[float, float]) -> tuple[float, float]:
 
 @dataclass(frozen=True, slots=True)
 class Cpu:
-    """A CPU core, what Linux says of it, and what it is taken to do.
+    """A CPU core.
 
-    qemu: QEMU's name of it. part, variant, revision, features: as in /proc/cpuinfo on a Pi.
-    level1_data_kb, level1_code_kb, level2_kb: caches. shared: the four cores have one second-level cache together.
-    ipc: instructions a cycle, from and to.
+    Attributes:
+        qemu: QEMU's name of it.
+        part: as in /proc/cpuinfo on a Pi.
+        variant: as in /proc/cpuinfo on a Pi.
+        revision: as in /proc/cpuinfo on a Pi.
+        features: as in /proc/cpuinfo on a Pi.
+        level1_data_kb: size of the first-level data cache.
+        level1_code_kb: size of the first-level instruction cache.
+        level2_kb: size of the second-level cache.
+        shared: whether the four cores share one second-level cache.
+        ipc: instructions per cycle, lowest and highest.
     """
 
     qemu: str
@@ -76,14 +84,20 @@ CPUS = {
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """A Raspberry Pi. cpu: key of `CPUS`. ghz: its clock, lowest and highest of the models that go by this name."""
+    """A Raspberry Pi.
+
+    Attributes:
+        name: of the board.
+        cpu: key of `CPUS`.
+        ghz: clock, lowest and highest of the models with this name.
+    """
 
     name: str
     cpu: str
     ghz: tuple[float, float]
 
     def milliseconds(self, instructions: float) -> tuple[float, float]:
-        """Estimate how long one core takes for so many instructions, from and to, ms."""
+        """Estimate the time of one core for so many instructions, shortest and longest, ms."""
         slow, fast = CPUS[self.cpu].ipc
         return instructions / (fast * self.ghz[1]) / 1e6, instructions / (slow * self.ghz[0]) / 1e6
 
@@ -99,10 +113,10 @@ CORES = range(4)
 
 
 def show_cpu(cpu: Cpu, root: Path) -> None:
-    """Write below `root` what Linux on a Pi with this CPU says of it.
+    """Write the files below `root` in which Linux on a Pi describes this CPU.
 
-    XNNPACK picks its routines by these files and fails where they contradict each other. The emulator takes any file
-    from `root` that is there, and without these the program would see the files of the machine that emulates.
+    XNNPACK selects its routines by these files and fails if they contradict each other. The emulator reads a file from
+    `root` if it is there; without these the program would see the files of the emulating machine.
     """
     lines = [
         f"processor\t: {core}\nBogoMIPS\t: 108.00\nFeatures\t: {cpu.features}\nCPU implementer\t: 0x41\n"

@@ -1,9 +1,10 @@
-"""Runs the runtime's steps between marks, inside the emulator, which writes down the instructions at each mark.
+"""Runs the runtime's steps between marks, inside the emulator, which records the instruction count at each mark.
 
-`report.py` starts it. Pictures are drawn outside the marks, and each step runs once unmarked before it is counted.
+`report.py` starts it. Frames are drawn outside the marks, and each step runs once before it is counted.
 """
 
 import contextlib
+import itertools
 import json
 import os
 import sys
@@ -15,36 +16,39 @@ from importlib.metadata import version
 from pathlib import Path
 
 import cv2
+import msgspec
 
-from edge.manifest import read_model
-from edge.meters import Meters
-from edge.pipeline import Pipeline
-from edge.records import Frame, Gray, Observation
-from edge.run import build_steps, open_log
+from edge.counters import Counters
+from edge.model.bundled import BUNDLED_MODEL
+from edge.model.manifest import read_model
+from edge.pipeline.build import build_steps
+from edge.pipeline.pipeline import Pipeline
+from edge.pipeline.sinks import open_log
+from edge.records import Box, Frame, Gray, Observation
+from edge.scenes.animation import Light, light_keyframes
 from edge.scenes.catalogue import make_scene
-from edge.scenes.light import Light, changing
 from edge.scenes.render import Scene
-from edge.settings import LogSettings, ScheduleSettings, Settings
-from edge.shipped import SHIPPED_MODEL
-from edge.vision.cascade import open_cascade
+from edge.settings.schema import LogSettings, ScheduleSettings, Settings
+from edge.sinks.base import Sink
+from edge.sources.base import Source
+from edge.vision.blazeface import BlazeFaceDetector
 from edge.vision.classify import EmotionClassifier
-from edge.vision.detect import HaarDetector, new_scanner
-from edge.vision.follow import MARGIN, SIZES
+from edge.vision.haar import HaarDetector, new_haar_scanner, open_cascade
 from edge.vision.motion import MotionGate
-from edge.vision.redetect import Redetector
+from edge.vision.schedule import MARGIN, SIZES
 
 MARK = 0x45440000
-"""As in plugin.c: a process number that nobody can have."""
+"""A process id that cannot exist; plugin.c looks for it."""
 
 FPS = 30.0
 WARM_UP_FRAMES = 45
 COUNTED_FRAMES = 90
-"""The first one and a half seconds, with the scan of the start, are not counted; the next three are. Scans come at
-whole seconds, so none is under way when the count begins or ends.
+"""The first one and a half seconds, with the initial scan, are not counted; the next three are. Scans start at whole
+seconds, so none is running when the count starts or ends.
 """
 
-BRIGHTENING = changing((0, Light(gain=0.8)), (2, Light(gain=1.2)), (4, Light(gain=0.8)))
-"""So slow that nothing seems to move, so much that every second all of the picture has changed since its last scan."""
+BRIGHTENING = light_keyframes((0, Light(gain=0.8)), (2, Light(gain=1.2)), (4, Light(gain=0.8)))
+"""Light that changes too slowly to count as motion, and so much that each second the whole frame needs a new scan."""
 
 STREAMS = {
     "frame, nobody there": make_scene("empty", fps=FPS),
@@ -52,26 +56,35 @@ STREAMS = {
     "frame, one face, and all is scanned every second": replace(make_scene("slow", fps=FPS), light=BRIGHTENING),
     "frame, three faces": make_scene("three", fps=FPS),
 }
-"""Section to scene."""
+"""Scenes by section."""
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What a pair of marks stands for. Its first mark is twice its place in the list. times: repeats between them."""
+    """A pair of marks; the number of the first is twice the section's place in the list.
+
+    Attributes:
+        name: of the section.
+        times: repeats between the marks.
+    """
 
     name: str
     times: int
 
 
 class Marks:
-    """Sets the marks, and keeps what they stand for."""
+    """Sets the marks.
+
+    Attributes:
+        sections: finished sections, in order.
+    """
 
     def __init__(self) -> None:
         self.sections: list[Section] = []
 
     @contextlib.contextmanager
     def section(self, name: str, *, times: int) -> Iterator[None]:
-        """Count what runs within the `with` block."""
+        """Count the instructions of the `with` block."""
         self.begin()
         yield
         self.end(name, times=times)
@@ -91,50 +104,51 @@ def _mark(number: int) -> None:
         os.getpgid(MARK + number)
 
 
-class Screenplay:
-    """A source that has all its frames in memory."""
-
-    live = False
-    stills = False
-    skipped = 0
+class FrameListSource(Source):
+    """A source of frames in memory."""
 
     def __init__(self, name: str, frames: list[Gray]) -> None:
         self.name = name
         self._frames = enumerate(frames)
 
     def read(self) -> Frame | None:
-        """Return the next frame; None when there are no more."""
+        """Return the next frame, or None after the last."""
         index, gray = next(self._frames, (0, None))
         return None if gray is None else Frame(gray, index, time.monotonic(), index / FPS, self.name)
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no device is open."""
 
 
-class CountedLog:
-    """The product's log, with a mark after the last warm-up frame and one after the last frame."""
+class CountedLog(Sink[Observation]):
+    """The runtime's log, with a mark after the last warm-up frame and one after the last frame.
+
+    Attributes:
+        readings: number of counted readings.
+        scans: number of counted scans.
+    """
 
     name = "log"
 
-    def __init__(self, source: Screenplay, meters: Meters, marks: Marks, section: str) -> None:
+    def __init__(self, source: FrameListSource, counters: Counters, marks: Marks, section: str) -> None:
         self._log = open_log(LogSettings(path=os.devnull, mode="all"), source)
-        self._meters = meters
+        self._counters = counters
         self._marks = marks
         self._section = section
         self.readings = 0
         self.scans = 0
 
     def write(self, observation: Observation) -> None:
-        """Pass the observation on."""
+        """Write to the log, and set the marks."""
         self._log.write(observation)
         if observation.frame_index >= WARM_UP_FRAMES:
             self.readings += len(observation.readings)
         if observation.frame_index == WARM_UP_FRAMES - 1:
-            self.scans = -self._meters.scan.count
+            self.scans = -self._counters.scan.count
             self._marks.begin()
         elif observation.frame_index == WARM_UP_FRAMES + COUNTED_FRAMES - 1:
             self._marks.end(self._section, times=COUNTED_FRAMES)
-            self.scans += self._meters.scan.count
+            self.scans += self._counters.scan.count
 
     def close(self) -> None:
         """Close the log."""
@@ -161,17 +175,22 @@ def count_steps(marks: Marks, settings: Settings) -> None:
     (gray,) = _draw(scene, range(WARM_UP_FRAMES, WARM_UP_FRAMES + 1))
     _, (box,) = scene.frame(WARM_UP_FRAMES - 1)  # where the face was one frame ago
 
-    scan = new_scanner(settings.detect, settings.scan)
+    scan = new_haar_scanner(settings.detect, settings.scan)
     whole = HaarDetector(settings.detect)
-    _repeat(marks, "scan of a frame", 1, lambda: scan.detect(gray))
-    _repeat(marks, "scan of a photograph", 1, lambda: whole.detect(gray))
+    _repeat(marks, "scan of a frame", 1, lambda: scan.scan(gray))
+    _repeat(marks, "scan of a photograph", 1, lambda: whole.scan(gray))
 
-    redetector = Redetector(settings.detect.cascade)
-    if not redetector.look(gray, box, margin=MARGIN, sizes=SIZES):
-        sys.exit("count: expected the face of the scene in its window, found none")
-    _repeat(marks, "re-detection", 10, lambda: redetector.look(gray, box, margin=MARGIN, sizes=SIZES))
+    net = BlazeFaceDetector(package=settings.model.interpreter)
+    _repeat(marks, "scan of a frame, BlazeFace", 1, lambda: net.scan(gray))
+    _repeat(marks, "scan of a tile, BlazeFace", 10, lambda: net.scan(gray, region=Box(0, 0, net.tile_px, net.tile_px)))
 
-    classifier = EmotionClassifier(*read_model(SHIPPED_MODEL), package=settings.model.interpreter)
+    for section, looker in (("re-detection", HaarDetector(settings.detect)), ("re-detection, BlazeFace", net)):
+        look = partial(looker.look, gray, box, margin=MARGIN, sizes=SIZES, roll_deg=0.0, is_new=False)
+        if not look():
+            sys.exit("count: expected the face of the scene in its window, found none")
+        _repeat(marks, section, 10, look)
+
+    classifier = EmotionClassifier(*read_model(BUNDLED_MODEL), package=settings.model.interpreter)
     face = classifier.crop(gray, box)
     _repeat(marks, "crop", 10, lambda: classifier.crop(gray, box))
     _repeat(marks, "int8 net", 10, lambda: classifier.score(face))
@@ -179,31 +198,33 @@ def count_steps(marks: Marks, settings: Settings) -> None:
     gate = MotionGate(threshold=settings.schedule.motion_threshold, min_share=settings.schedule.motion_share)
     times = iter(range(1000))
 
-    def look_for_motion() -> None:
-        gate.update(gray, position_s=next(times) / FPS)
+    def check_motion() -> None:
+        gate.update(gray, media_time_s=next(times) / FPS)
         gate.mark_scanned()
         gate.moving(())
         gate.changed_since_scan(())
 
-    look_for_motion()
-    _repeat(marks, "motion gate", 10, look_for_motion)
+    check_motion()
+    _repeat(marks, "motion gate", 10, check_motion)
 
 
 def count_streams(marks: Marks, settings: Settings) -> dict[str, str]:
-    """Count the whole pipeline with all its threads, frame in memory to line in the log; say what happened in each."""
+    """Count the whole pipeline with all threads on each stream; return the numbers of readings and scans, in words."""
     happened = {}
-    new_steps = build_steps(settings)
-    for section, scene in STREAMS.items():
-        source = Screenplay(scene.name, _draw(scene, range(WARM_UP_FRAMES + COUNTED_FRAMES)))
-        meters = Meters()
-        log = CountedLog(source, meters, marks, section)
-        Pipeline(source, new_steps(stills=False), [log], meters, settings).run()
+    for method, (name, scene) in itertools.product(("auto", "haar"), STREAMS.items()):
+        section = name if method == "auto" else f"{name}, {method}"
+        detect = msgspec.structs.replace(settings.detect, method=method)
+        new_steps = build_steps(msgspec.structs.replace(settings, detect=detect))
+        source = FrameListSource(scene.name, _draw(scene, range(WARM_UP_FRAMES + COUNTED_FRAMES)))
+        counters = Counters()
+        log = CountedLog(source, counters, marks, section)
+        Pipeline(source, new_steps(is_still_images=False), [log], counters, settings).run()
         happened[section] = f"{log.readings} readings and {log.scans} scans in {COUNTED_FRAMES} frames"
     return happened
 
 
-def count_pictures(marks: Marks, settings: Settings, folder: Path) -> None:
-    """Count the cascade alone on each picture of a folder, as `calibrate.py` wants it."""
+def count_images(marks: Marks, settings: Settings, folder: Path) -> None:
+    """Count the cascade alone on each image of a folder, for `calibrate.py`."""
     cascade = open_cascade(settings.detect.cascade)
     for path in sorted(folder.glob("*.jpg")):
         gray = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2GRAY)
@@ -211,23 +232,23 @@ def count_pictures(marks: Marks, settings: Settings, folder: Path) -> None:
 
 
 def main() -> None:
-    """Write to the first file named on the command line what the marks stand for; a folder of pictures may follow."""
-    # The limit is the highest there is: the heat of the machine that emulates must not slow the count.
+    """Count, and write the sections to the file named first on the command line; a folder of images may follow."""
+    # The highest possible limit: the temperature of the emulating machine must not throttle the run.
     settings = Settings(schedule=ScheduleSettings(heat_limit_c=120.0))
     marks, happened = Marks(), {}
     cv2.setNumThreads(settings.detect.threads)
     if sys.argv[2:]:
-        count_pictures(marks, settings, Path(sys.argv[2]))
+        count_images(marks, settings, Path(sys.argv[2]))
     else:
         count_steps(marks, settings)
         happened = count_streams(marks, settings)
-    said = {
+    counted = {
         "sections": [{"name": section.name, "times": section.times} for section in marks.sections],
         "happened": happened,
         "versions": {name: version(name) for name in ("opencv-python-headless", "ai-edge-litert", "numpy")},
         "python": ".".join(map(str, sys.version_info[:3])),
     }
-    Path(sys.argv[1]).write_text(json.dumps(said), encoding="utf-8")
+    Path(sys.argv[1]).write_text(json.dumps(counted), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,19 +1,19 @@
 /* Counts the instructions that an emulated program executes: a plugin for QEMU's user-mode emulation.
  *
- * QEMU translates a program block by block and tells the plugin of each new block. The plugin asks to be called whenever
- * that block runs, with the block's number of instructions, and adds it to the counter of the thread that runs it. So the
- * count is exact (a block that a signal or a fault breaks off counts whole), and holds with several threads.
+ * QEMU translates a program block by block and passes each new block to the plugin. The plugin registers a callback that
+ * runs whenever the block runs, and adds the block's number of instructions to the counter of the running thread. So the
+ * count is exact with any number of threads (a block that a signal or a fault interrupts counts whole).
  *
- * The program sets a mark with a system call that does nothing else: getpgid(0x45440000 + n), n from 0 to 255. No process
- * can have such a number, so the call fails at once; from Python it is os.getpgid. At each mark the plugin writes a line
- * "n instructions", of all threads from the start. What the kernel executes for the program is not counted.
+ * The program sets a mark with a system call without any other effect: getpgid(0x45440000 + n), n from 0 to 255. No
+ * process can have such an id, so the call fails at once; in Python it is os.getpgid. At each mark the plugin writes a
+ * line "n instructions", of all threads since the start. Instructions of the kernel are not counted.
  *
  *     gcc -O2 -shared -fPIC -DAPI_VERSION=1 plugin.c -o plugin.so
  *     qemu-aarch64 -plugin ./plugin.so,out=marks.txt PROGRAM ARGUMENT...
  *
- * Debian's packages bring QEMU with plugins but without qemu-plugin.h, so what is used of it is declared here. These few
- * functions have looked the same since plugins exist (QEMU 4.2). The version number has not, and QEMU refuses a plugin
- * whose number is too old or too new: `setup` tries the numbers. Names come from QEMU's docs/devel/tcg-plugins.
+ * Debian's QEMU supports plugins but comes without qemu-plugin.h, so the functions used here are declared below. They
+ * have not changed since plugins exist (QEMU 4.2). The version number has, and QEMU refuses a plugin whose number is too
+ * old or too new: `setup` tries the numbers. Names come from QEMU's docs/devel/tcg-plugins.
  */
 #include <inttypes.h>
 #include <stddef.h>
@@ -30,7 +30,7 @@
 typedef uint64_t qemu_plugin_id_t;
 struct qemu_plugin_tb; /* a translated block */
 
-enum { NO_REGISTERS = 0 }; /* QEMU_PLUGIN_CB_NO_REGS: the callback looks at no register, so none has to be saved */
+enum { NO_REGISTERS = 0 }; /* QEMU_PLUGIN_CB_NO_REGS: the callback reads no registers, so none are saved */
 
 extern void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t, void (*)(qemu_plugin_id_t, struct qemu_plugin_tb *));
 extern size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
@@ -44,7 +44,7 @@ extern void qemu_plugin_register_vcpu_syscall_cb(qemu_plugin_id_t,
 SHOWN int qemu_plugin_version = API_VERSION;
 SHOWN int qemu_plugin_install(qemu_plugin_id_t, const void *info, int argc, char **argv);
 
-enum { THREADS = 256 };             /* a thread that ends gives its number to the next one */
+enum { THREADS = 256 };             /* a new thread reuses the number of one that has ended */
 enum { GETPGID = 155 };             /* its number among aarch64's system calls (asm-generic/unistd.h) */
 enum { MARK = 0x45440000 };         /* above any process number: the kernel's limit is 2^22 */
 

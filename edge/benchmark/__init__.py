@@ -1,1 +1,1 @@
-"""Measures this device: how many frames, how soon, at what cost."""
+"""The `bench` command: measures the pipeline on this device."""

@@ -1,1 +1,1 @@
-"""Says whether this machine would run the service, and how to mend what is wrong."""
+"""The `doctor` command: checks whether the service would run on this machine, and says how to fix what is wrong."""

@@ -1,50 +1,62 @@
-"""Checks the camera itself: found, permitted, not another's."""
+"""Checks that a camera is connected, permitted and not in use, and that frames come from the configured source."""
 
 import grp
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from edge.doctor.check import CAMERA_S, Check
-from edge.doctor.context import Context
-from edge.doctor.finding import Finding, failed, from_error, ok, warning
-from edge.errors import CameraError
+from edge.device.state import SERVICE_STATE
+from edge.doctor.check import CAMERA_S, ENTER, READ, WRITE, Check, Context, Finding, failed, from_error, ok, warning
+from edge.errors import CameraAbsentError, CameraError, ConfigError, SourceError
+from edge.settings import INSTALLED_CONFIG
 from edge.sources.v4l2_devices import Holder, check_camera, find_cameras, find_holder
 
-_READ_WRITE = 6
+if TYPE_CHECKING:
+    from edge.records import Frame
+    from edge.sources.base import Source
+
+_MAX_FRAMES, _MAX_S = 15, 5.0
+"""Reading stops after this many frames, or this long."""
+
+_DARK = 20
+"""Mean luma, 0 to 255, below which a picture shows nothing: a covered lens gives up to 3, or 16 more if the camera
+stores black as 16."""
 
 
-def _ribbon(context: Context) -> Finding:
-    from edge.sources.picamera_api import pi_camera_model  # noqa: PLC0415  # libcamera may crash: in this process alone
+def _check_ribbon_camera(context: Context) -> Finding:
+    from edge.sources.picamera_api import pi_camera_model
 
     use = context.settings.source.use
     if use not in {"auto", "picamera"}:
-        return ok("not asked for")
+        return ok("not used")
     try:
         model = pi_camera_model()
     except CameraError as error:
         if use == "picamera":
             return from_error(error)
         if isinstance(error.__cause__, ModuleNotFoundError):
-            return ok("picamera2 is not installed: only other cameras are looked for")
+            return ok("picamera2 is not installed: only other cameras are used")
         found = from_error(error)
         return warning(found.text, found.remedy)
     if model is None:
         text = "picamera2 lists no camera on the ribbon cable"
-        return absent(context, text, "check the cable, then sudo reboot") if use == "picamera" else ok(text)
+        return _absent(context, text, "check the cable, then sudo reboot") if use == "picamera" else ok(text)
     return ok(f"{model}, listed by picamera2")
 
 
-def _devices(context: Context) -> Finding:
+def _check_v4l2_camera(context: Context) -> Finding:
     use = context.settings.source.use
     if use.startswith("/dev/"):
-        return _device(context, context.at(use))
+        return _check_device(context, context.at(use))
     if use not in {"auto", "camera"}:
-        return ok("not asked for")
+        return ok("not used")
     cameras = find_cameras(context.at("dev"))
     if cameras:
         return ok(f"found {', '.join(map(str, cameras))}")
     if use == "camera":
-        return absent(
+        return _absent(
             context,
             "expected a V4L2 camera at /dev/video*, found none",
             "plug one in; v4l2-ctl --list-devices lists them",
@@ -52,25 +64,25 @@ def _devices(context: Context) -> Finding:
     return ok("none found")
 
 
-def absent(context: Context, text: str, remedy: str) -> Finding:
-    """Without a camera a run ends, unless `source.reopen` has it wait for one."""
+def _check_device(context: Context, device: Path) -> Finding:
+    if not device.exists():
+        return _absent(context, f"{device}: expected a camera, found no such device", "plug it in")
+    try:
+        return ok(f"{device}: {check_camera(device).card}")
+    except CameraError as error:
+        holder = find_holder(device)
+        return _with_holder(from_error(error), [holder] if holder else [])
+
+
+def _absent(context: Context, text: str, remedy: str) -> Finding:
+    """Return a failure, or a warning if `source.reopen` makes the service wait for a camera."""
     if context.settings.source.reopen:
         return warning(f"{text}; the service would wait for one", remedy)
     return failed(text, remedy)
 
 
-def _device(context: Context, device: Path) -> Finding:
-    if not device.exists():
-        return absent(context, f"{device}: expected a camera, found no such device", "plug it in")
-    try:
-        return ok(f"{device}: {check_camera(device).card}")
-    except CameraError as error:
-        holder = find_holder(device)
-        return blame(from_error(error), [holder] if holder else [])
-
-
-def blame(found: Finding, holders: Sequence[Holder]) -> Finding:
-    """Where the camera is said to be in use, name who has it, and the command that ends that."""
+def _with_holder(found: Finding, holders: Sequence[Holder]) -> Finding:
+    """If the finding says that the camera is in use, add the program that uses it and the command that ends it."""
     busy = "in use" in found.text or "another program" in found.text
     if not holders or not busy:
         return found
@@ -79,28 +91,108 @@ def blame(found: Finding, holders: Sequence[Holder]) -> Finding:
     return failed(text, f"kill {holder.process}")
 
 
-def _permission(context: Context) -> Finding:
+def _check_permission(context: Context) -> Finding:
     use = context.settings.source.use
     nodes = [context.at(use)] if use.startswith("/dev/") else sorted(context.at("dev").glob("video*"))
     if use in {"auto", "picamera"} and context.at("usr/lib/python3/dist-packages/picamera2").exists():
         nodes += sorted([*context.at("dev").glob("media*"), *context.at("dev/dma_heap").glob("*")])
-    there = [node for node in nodes if node.exists()]
-    for node in there:
-        if not context.identity.may(node, _READ_WRITE):
-            return failed(f"{node}: {context.identity.name} may not use it", _let_in(node))
-    return ok(f"{context.identity.name} may use {', '.join(node.name for node in there) or 'what there is: nothing'}")
+    present = [node for node in nodes if node.exists()]
+    user = context.identity
+    for node in present:
+        if not user.may(node, READ | WRITE):
+            return failed(f"{node}: {user.name} may not use it", _permit(node))
+    if not present:
+        return ok("no device to use")
+    return ok(f"{user.name} may use {', '.join(node.name for node in present)}")
 
 
-def _let_in(node: Path) -> str:
-    """Return the command that gives the right to a device: its group has it, as a rule."""
-    facts = node.stat()
-    if facts.st_gid and facts.st_mode >> 3 & _READ_WRITE == _READ_WRITE:
-        return f"sudo usermod -aG {grp.getgrgid(facts.st_gid).gr_name} $USER, then log in again"
+def _permit(node: Path) -> str:
+    """Return the command that gives the user access to a device, by its group if the group has access."""
+    stat = node.stat()
+    if stat.st_gid and stat.st_mode >> 3 & (READ | WRITE) == READ | WRITE:
+        return f"sudo usermod -aG {grp.getgrgid(stat.st_gid).gr_name} $USER, then log in again"
     return f"sudo chgrp video {node} && sudo chmod g+rw {node} && sudo usermod -aG video $USER, then log in again"
 
 
+def _check_frames(context: Context) -> Finding:
+    import msgspec
+
+    from edge.sources.open import new_mounting, open_source
+
+    service = context.service
+    if service is not None and service.processes_frames:
+        turned = _describe_rotation(service.rotation, is_found=service.rotation_found)
+        text = f"the running service reads {service.source}{turned}: {service.summary}"
+        return ok(text) if service.is_healthy else warning(text, "look at the page: edge-emotion run --page")
+    holders = [holder for node in _camera_nodes(context) if (holder := find_holder(node)) is not None]
+    settings = context.settings.source
+    mounting = new_mounting(settings, _state_folder(context))
+    try:
+        # With `reopen` it would wait for ever.
+        source = open_source(msgspec.structs.replace(settings, reopen=False), mounting=mounting)
+        if settings.use == "auto" and not source.live:
+            instead = "the service would wait for one" if settings.reopen else "the bundled clip would be played"
+            return warning(f"no camera found: {instead}", "plug a camera in")
+        frames, seconds = _read(source)
+        newest = mounting.orient(frames[-1]) if frames else None
+        finding = _judge(source.name, newest, len(frames), seconds)
+        turned = _describe_rotation(mounting.rotation, is_found=mounting.is_found)
+        return replace(finding, text=finding.text + turned)
+    except CameraAbsentError as error:
+        found = from_error(error)
+        return _absent(context, found.text, found.remedy)
+    except SourceError as error:
+        return _with_holder(from_error(error), holders)
+    except ConfigError as error:
+        return from_error(error)
+
+
+def _state_folder(context: Context) -> Path | None:
+    """Return the service's state folder if its configuration is checked and the user may read it, else None."""
+    folder = context.at(SERVICE_STATE)
+    is_service = context.config_path == context.at(INSTALLED_CONFIG)
+    return folder if is_service and folder.exists() and context.identity.may(folder, READ | ENTER) else None
+
+
+def _describe_rotation(rotation: int, *, is_found: bool) -> str:
+    from edge.status import describe_rotation
+
+    return f", {describe_rotation(rotation, is_found=is_found)}" if rotation or is_found else ""
+
+
+def _read(source: "Source") -> "tuple[list[Frame], float]":
+    """Return some frames, and how long reading them took, s."""
+    frames: list[Frame] = []
+    started = time.monotonic()
+    while len(frames) < _MAX_FRAMES and time.monotonic() - started < _MAX_S and (frame := source.read()) is not None:
+        frames.append(frame)
+    seconds = time.monotonic() - started
+    source.close()
+    return frames, seconds
+
+
+def _judge(name: str, newest: "Frame | None", count: int, seconds: float) -> Finding:
+    if newest is None:
+        return failed(f"{name}: expected frames, found none", "give another source.use")
+    height, width = newest.gray.shape
+    found = f"{name}: {count} frames of {width}x{height} in {seconds:.1f} s"
+    if newest.gray.mean() < _DARK:
+        return warning(f"{found}, almost black", "uncover the lens, or light the room")
+    return ok(found)
+
+
+def _camera_nodes(context: Context) -> list[Path]:
+    """Return the device files that a program which uses the configured camera has open."""
+    use = context.settings.source.use
+    if use.startswith("/dev/"):
+        return [Path(use)]
+    nodes = find_cameras() if use in {"auto", "camera"} else []
+    return nodes + (sorted(Path("/dev").glob("media*")) if use in {"auto", "picamera"} else [])
+
+
 CHECKS = (
-    Check("camera", "ribbon camera", _ribbon, CameraError.exit_code, limit_s=CAMERA_S, isolated=True),
-    Check("camera", "V4L2 camera", _devices, CameraError.exit_code),
-    Check("camera", "permission", _permission, CameraError.exit_code),
+    Check("camera", "ribbon camera", _check_ribbon_camera, CameraError.exit_code, limit_s=CAMERA_S, isolated=True),
+    Check("camera", "V4L2 camera", _check_v4l2_camera, CameraError.exit_code),
+    Check("camera", "permission", _check_permission, CameraError.exit_code),
+    Check("camera", "frames", _check_frames, CameraError.exit_code, limit_s=CAMERA_S, isolated=True),
 )

@@ -1,4 +1,4 @@
-"""Asks other programs, under a time limit."""
+"""Runs other programs with a time limit."""
 
 import contextlib
 import os
@@ -7,28 +7,34 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_LAST_WAIT_S = 1.0
-"""A program that was killed and is still there after this hangs in a driver: it is left behind."""
+_KILL_WAIT_S = 1.0
+"""A killed program that has not ended by then hangs in a driver, and is abandoned."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a program said. exit_code: -N when it was ended by signal N, as Python has it; None: it ran out of time."""
+class ProgramResult:
+    """How a program ended.
+
+    Attributes:
+        exit_code: -N if signal N ended the program; None if it exceeded the time limit.
+        output: its standard output.
+        errors: its standard error.
+    """
 
     exit_code: int | None
     output: str
     errors: str
 
 
-def ask(words: Sequence[str], *, limit_s: float) -> Answer | None:
-    """Run a program and return its answer; None where there is no such program.
+def run_program(command: Sequence[str], *, limit_s: float) -> ProgramResult | None:
+    """Run a program and return how it ended; None if there is no such program.
 
-    One that is not done within `limit_s` is killed with all that it has started.
+    A program that exceeds the time limit is killed, together with all processes that it has started.
     """
-    environment = os.environ | {"LC_ALL": "C"}  # answers are parsed
+    environment = os.environ | {"LC_ALL": "C"}  # the output is parsed
     try:
-        process = subprocess.Popen(  # noqa: S603  # our own words
-            words,
+        process = subprocess.Popen(  # noqa: S603  # the commands are constants of this package
+            command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -44,6 +50,6 @@ def ask(words: Sequence[str], *, limit_s: float) -> Answer | None:
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.communicate(timeout=_LAST_WAIT_S)
-        return Answer(None, "", "")
-    return Answer(process.returncode, output, errors)
+            process.communicate(timeout=_KILL_WAIT_S)
+        return ProgramResult(None, "", "")
+    return ProgramResult(process.returncode, output, errors)

@@ -1,4 +1,4 @@
-"""Prints what the checks found, and turns it into an exit code."""
+"""The `doctor` command: prints what the checks found, and returns the exit code."""
 
 import json
 import sys
@@ -7,55 +7,58 @@ from pathlib import Path
 from typing import TextIO
 
 from edge import __version__
-from edge.doctor.catalogue import CHECKS
-from edge.doctor.context import Context
-from edge.doctor.finding import Status
-from edge.doctor.runner import Line, run_checks
+from edge.doctor.check import CheckStatus, Context
+from edge.doctor.runner import CHECKS, CheckResult, run_checks
+from edge.errors import printable
 
 _NAME_WIDTH = max(len(check.name) for check in CHECKS)
-_STATUS_WIDTH = max(len(status) for status in Status)
+_STATUS_WIDTH = max(len(status) for status in CheckStatus)
 
 
 def doctor(config: Path | None, *, camera: bool, as_json: bool, stream: TextIO = sys.stdout) -> int:
-    """Run all checks, print a line for each, and return the exit code: 0 when the service would run.
+    """Run all checks, print a line for each, and return the exit code: 0 if the service would run.
 
-    config: the settings' file; None: the installed one, else the defaults. camera: else the camera is left alone.
+    Args:
+        config: the configuration; None for the installed one, else the defaults.
+        camera: whether to run the checks that open the camera.
+        as_json: print one JSON object at the end instead of lines.
+        stream: where to print.
     """
     checks = [check for check in CHECKS if camera or check.family != "camera"]
-    lines = []
-    for line in run_checks(checks, Context(config)):
-        lines.append(line)
+    results = []
+    for result in run_checks(checks, Context(config)):
+        results.append(result)
         if not as_json:
-            print(as_text(line), file=stream, flush=True)
-    exit_code = exit_code_of(lines)
-    print(as_object(lines) if as_json else _verdict(exit_code), file=stream, flush=True)
+            print(printable(format_line(result)), file=stream, flush=True)
+    exit_code = exit_code_of(results)
+    print(format_json(results) if as_json else _verdict(exit_code), file=stream, flush=True)
     return exit_code
 
 
-def exit_code_of(lines: Iterable[Line]) -> int:
-    """0 where nothing has failed, else the exit code of the first check that has."""
-    return next((line.check.exit_code for line in lines if line.finding.status is Status.FAILED), 0)
+def exit_code_of(results: Iterable[CheckResult]) -> int:
+    """Return the exit code of the first check that failed; 0 if none did."""
+    return next((result.check.exit_code for result in results if result.finding.status is CheckStatus.FAILED), 0)
 
 
-def as_text(line: Line) -> str:
-    """Status, name, what was found, and after a colon the remedy."""
-    finding = line.finding
+def format_line(result: CheckResult) -> str:
+    """Return status, name and text of a finding in one line, with the remedy after a colon."""
+    finding = result.finding
     remedy = f": {finding.remedy}" if finding.remedy else ""
-    return f"{finding.status:<{_STATUS_WIDTH}}  {line.check.name:<{_NAME_WIDTH}}  {finding.text}{remedy}"
+    return f"{finding.status:<{_STATUS_WIDTH}}  {result.check.name:<{_NAME_WIDTH}}  {finding.text}{remedy}"
 
 
-def as_object(lines: list[Line]) -> str:
-    """All lines as one JSON object, for programs."""
-    exit_code = exit_code_of(lines)
+def format_json(results: list[CheckResult]) -> str:
+    """Return all results as one JSON object, for programs."""
+    exit_code = exit_code_of(results)
     checks = [
         {
-            "family": line.check.family,
-            "name": line.check.name,
-            "status": line.finding.status,
-            "text": line.finding.text,
-            "remedy": line.finding.remedy,
+            "family": result.check.family,
+            "name": result.check.name,
+            "status": result.finding.status,
+            "text": result.finding.text,
+            "remedy": result.finding.remedy,
         }
-        for line in lines
+        for result in results
     ]
     return json.dumps(
         {"version": __version__, "would_run": exit_code == 0, "exit_code": exit_code, "checks": checks},

@@ -1,17 +1,18 @@
-"""Checks the service: its unit, and what it says of itself."""
+"""Checks the service: its settings, the unit's network and state, and the status of the running process."""
 
 from typing import TYPE_CHECKING
 
-from edge.doctor.check import QUICK_S, Check
-from edge.doctor.context import INSTALLED, INSTALLER, UNIT, Context
-from edge.doctor.finding import Finding, ok, warning
-from edge.doctor.programs import ask
-from edge.errors import EdgeError, ServiceError
+from edge.doctor.check import INSTALLED, INSTALLER, QUICK_S, UNIT, Check, Context, Finding, failed, ok, warning
+from edge.doctor.programs import run_program
+from edge.errors import ConfigError, EdgeError
+from edge.settings import INSTALLED_CONFIG
 
 if TYPE_CHECKING:
-    from edge.status import Status
+    from edge.settings.schema import Settings
 
-_JOURNAL = f"journalctl -u {UNIT} -n 20 --no-pager says why"
+NETWORK_DROP_IN = f"etc/systemd/system/{UNIT}.d/network.conf"
+
+_JOURNAL = f"journalctl -u {UNIT} -n 20 --no-pager shows why"
 
 _PROPERTIES = (
     "LoadState",
@@ -24,72 +25,99 @@ _PROPERTIES = (
 )
 
 
-def _unit_facts() -> dict[str, str] | None:
-    """Return what systemd says of the unit; nothing where there is no systemd, None where it does not answer."""
-    answer = ask(["systemctl", "show", UNIT, f"--property={','.join(_PROPERTIES)}"], limit_s=QUICK_S / 3)
-    if answer is None:
-        return {}
-    if answer.exit_code is None:
-        return None
-    return {key: value for key, _, value in (line.partition("=") for line in answer.output.splitlines())}
+def _check_settings(context: Context) -> Finding:
+    path, settings, error = context.config_path, context.settings, context.settings_error
+    if path is None:
+        return ok(f"the defaults: no --config is given, and there is no {INSTALLED_CONFIG}")
+    if error is not None:
+        return failed(str(error), f"sudo nano {path}" if path.exists() else "give another --config")
+    return ok(f"{path}: profile {settings.profile}, source {settings.source.use}")
 
 
-def _unit(context: Context) -> Finding:
-    """Nothing here is a failure: what a unit has met says nothing on whether it would run now."""
-    facts = _unit_facts()
-    if facts is None:
-        return warning(f"expected systemd to answer within {QUICK_S / 3:.0f} s, found no answer", "try again")
-    if not facts:
-        return ok("no systemd to ask")
-    if facts.get("LoadState") != "loaded":
-        if context.at(INSTALLED).exists():
-            return warning(f"expected {UNIT}, found it {facts.get('LoadState', 'unknown')}", INSTALLER)
+def sinks_on_network(settings: "Settings") -> list[str]:
+    """Return the sections of the enabled sinks that need a network."""
+    enabled = {
+        "page": settings.page.enabled,
+        "mqtt": bool(settings.mqtt.host),
+        "metrics": settings.metrics.enabled,
+        "hook": bool(settings.hook.command) and settings.hook.network,
+    }
+    return [section for section, is_enabled in enabled.items() if is_enabled]
+
+
+def _check_network(context: Context) -> Finding:
+    """Compare the unit's access to the network with what the sinks need."""
+    if not context.at(INSTALLED).exists():
         return ok("not installed")
-    return _state(facts)
+    names = ", ".join(sinks_on_network(context.settings))
+    is_open = context.at(NETWORK_DROP_IN).exists()
+    if names and not is_open:
+        return warning(f"expected the unit's network open for {names}, found it closed", INSTALLER)
+    if is_open and not names:
+        return warning("expected the unit's network closed, since no sink needs it, found it open", INSTALLER)
+    return ok(f"open for {names}" if names else "closed: no sink needs it")
 
 
-def _state(facts: dict[str, str]) -> Finding:
-    state = facts.get("ActiveState", "unknown")
-    restarts = int(facts.get("NRestarts") or 0)
+def _check_unit(context: Context) -> Finding:
+    """Report the unit's state; never a failure, because its past does not say whether it would run now."""
+    properties = _unit_properties()
+    if properties is None:
+        return warning(f"expected systemd to respond within {QUICK_S / 3:.0f} s, found no response", "try again")
+    if not properties:
+        return ok("no systemd on this machine")
+    if properties.get("LoadState") != "loaded":
+        if context.at(INSTALLED).exists():
+            return warning(f"expected {UNIT}, found it {properties.get('LoadState', 'unknown')}", INSTALLER)
+        return ok("not installed")
+    return _judge(properties)
+
+
+def _unit_properties() -> dict[str, str] | None:
+    """Return the unit's properties from systemd; empty without a systemd, None if it does not respond."""
+    result = run_program(["systemctl", "show", UNIT, f"--property={','.join(_PROPERTIES)}"], limit_s=QUICK_S / 3)
+    if result is None:
+        return {}
+    if result.exit_code is None:
+        return None
+    return {key: value for key, _, value in (line.partition("=") for line in result.output.splitlines())}
+
+
+def _judge(properties: dict[str, str]) -> Finding:
+    state = properties.get("ActiveState", "unknown")
+    restarts = int(properties.get("NRestarts") or 0)
     if state == "failed":
-        why = f"{facts.get('Result')}, exit code {facts.get('ExecMainStatus')}{_last_error()}"
-        return warning(f"{UNIT} has failed ({why})", f"{_JOURNAL}; then sudo systemctl restart {UNIT}")
+        reason = f"{properties.get('Result')}, exit code {properties.get('ExecMainStatus')}{_last_error()}"
+        return warning(f"{UNIT} has failed ({reason})", f"{_JOURNAL}; then sudo systemctl restart {UNIT}")
     if state not in {"active", "activating", "reloading"}:
         return warning(f"{UNIT} is {state}", f"sudo systemctl enable --now {UNIT}")
     if restarts:
         return warning(f"{UNIT} is {state}, restarted {restarts} times{_last_error()}", _JOURNAL)
-    if facts.get("UnitFileState") not in {"enabled", "enabled-runtime", "static"}:
+    if properties.get("UnitFileState") not in {"enabled", "enabled-runtime", "static"}:
         return warning(f"{UNIT} is {state}, but will not start with the machine", f"sudo systemctl enable {UNIT}")
-    return ok(f"{UNIT} is {state} ({facts.get('SubState')})")
+    return ok(f"{UNIT} is {state} ({properties.get('SubState')})")
 
 
 def _last_error() -> str:
-    """Return the newest error that the unit has left in the journal, for the end of a sentence."""
-    words = ["journalctl", "--unit", UNIT, "--priority", "err", "--lines", "1", "--output", "cat", "--quiet"]
-    answer = ask(words, limit_s=QUICK_S / 3)
-    lines = answer.output.strip().splitlines() if answer is not None else []
+    """Return the unit's newest error in the journal, as the end of a sentence; empty if there is none."""
+    command = ["journalctl", "--unit", UNIT, "--priority", "err", "--lines", "1", "--output", "cat", "--quiet"]
+    result = run_program(command, limit_s=QUICK_S / 3)
+    lines = result.output.strip().splitlines() if result is not None else []
     return f": {lines[-1]}" if lines else ""
 
 
-def _status(context: Context) -> Finding:
-    status = running_service(context)
+def _check_status(context: Context) -> Finding:
+    status = context.service
     if status is None:
-        return ok("no running service answers")
-    said = status.words + (f"; last error: {status.last_error}" if status.last_error else "")
-    return ok(said) if status.is_well else warning(said, "edge-emotion status --watch shows how it goes on")
+        return ok("no service is running")
+    text = status.summary + (f"; last error: {status.last_error}" if status.last_error else "")
+    return ok(text) if status.is_healthy else warning(text, "edge-emotion status --watch follows it")
 
 
-def running_service(context: Context) -> "Status | None":
-    """Return what the running service says of itself; None where none answers."""
-    from edge.status import STATUS_SOCKET, ask_status  # noqa: PLC0415  # needs msgspec: the settings' line tells
-
-    try:
-        return ask_status(context.at(str(STATUS_SOCKET)))
-    except ServiceError:
-        return None
-
+SETTINGS_CHECKS = (Check("configuration", "settings", _check_settings, ConfigError.exit_code),)
+"""Runs before the checks that use the settings."""
 
 CHECKS = (
-    Check("service", "unit", _unit, EdgeError.exit_code),
-    Check("service", "status", _status, EdgeError.exit_code),
+    Check("service", "network", _check_network, EdgeError.exit_code),
+    Check("service", "unit", _check_unit, EdgeError.exit_code),
+    Check("service", "status", _check_status, EdgeError.exit_code),
 )

@@ -1,1 +1,1 @@
-"""The `report` command: what a log says, as a page, pictures, text or a table."""
+"""The `report` command: summarizes logs as an HTML page, text or CSV."""

@@ -1,4 +1,4 @@
-"""The `report` command: reads logs, and writes what was asked for."""
+"""The `report` command: reads logs and writes a page, text or CSV."""
 
 import argparse
 import logging
@@ -7,13 +7,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from edge.errors import SinkError
-from edge.report.files import find_logs
-from edge.report.page import charts_of, write_page
-from edge.report.period import read_period
-from edge.report.plain import as_csv, print_text
-from edge.report.png import PngCanvas
-from edge.report.story import Story
+from edge.device.files import atomic_write
+from edge.errors import SinkError, printable
+from edge.report.csv_output import ReadingLine, ReadingsTable, render_summary
+from edge.report.log_reader import find_logs
+from edge.report.period import Period, parse_period
+from edge.report.render import print_text, render_page
+from edge.report.summary import LogSummary
 
 log = logging.getLogger(__name__)
 
@@ -21,63 +21,65 @@ PAGE = "report.html"
 
 
 def report(options: argparse.Namespace) -> int:
-    """Report on the logs in `options`; returns the exit code.
+    """Report on the logs in `options`.
+
+    Returns:
+        The exit code.
 
     Raises:
-        ConfigError: the period is none, or has no line.
-        LogError: a log cannot be read, or is none.
-        SinkError: the report cannot be written.
+        ConfigError: the period is invalid, or the logs have no lines in it.
+        LogError: a log cannot be read, or is not a log.
+        SinkError: the page cannot be written.
     """
-    story = Story(read_period(options.start, options.end))
-    folder = options.out or (None if options.text or options.csv else Path("report"))
+    period = parse_period(options.start, options.end)
+    summary = _new_summary(period, with_table=options.csv)
+    prints = options.text or options.csv or options.csv_summary
+    folder = options.out or (None if prints else Path("report"))
     if folder is not None:
-        _make(folder)  # before a minute is spent on reading
+        _make_folder(folder)  # fails before a minute of reading rather than after it
     for files in find_logs(options.logs):
-        story.read(files)
-    story.check()
-    if story.broken.count:
-        log.warning("%d broken lines are left out: %s", story.broken.count, ", ".join(story.broken.named))
+        summary.read(files)
+    summary.check()
+    if summary.broken.count:
+        log.warning("%d broken lines were skipped: %s", summary.broken.count, ", ".join(summary.broken.named))
     if folder is not None:
-        _write(story, folder)
+        _write_page(render_page(summary), folder)
     if options.text:
-        print_text(story, Console())
-    if options.csv:
-        sys.stdout.write(as_csv(story))
+        print_text(summary, Console())
+    if options.csv_summary:
+        sys.stdout.write(render_summary(summary))
     return 0
 
 
-def _make(folder: Path) -> None:
+def _new_summary(period: Period, *, with_table: bool) -> LogSummary:
+    """Return a summary that also prints the table of readings, if it is wanted, while the logs are read."""
+    if not with_table:
+        return LogSummary(period)
+    table = ReadingsTable(sys.stdout, period)
+    return LogSummary(period, line_type=ReadingLine, each=table.add)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the folder, and check that files can be written there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         trial = folder / f".{PAGE}.part"
         trial.touch()
         trial.unlink()
     except OSError as error:
-        raise _cannot(folder, error) from error
+        raise _unwritable(folder, error) from error
 
 
-def _write(story: Story, folder: Path) -> None:
-    written = []
+def _write_page(page: str, folder: Path) -> None:
+    """Replace the page as a whole; if that fails, the previous one stays."""
+    path = folder / PAGE
     try:
-        for chart in charts_of(story):
-            canvas = PngCanvas(height=chart.height)
-            chart.draw(canvas, story)
-            written.append(_put(folder / f"{chart.name}.png", canvas.finish()))
-        written.append(_put(folder / PAGE, write_page(story).encode()))
+        with atomic_write(path) as temporary:
+            temporary.write_text(page, encoding="utf-8")
     except OSError as error:
-        raise _cannot(folder, error) from error
-    print(f"report: {written[-1]}, and {len(written) - 1} pictures beside it")  # noqa: T201  # the command's answer
+        raise _unwritable(folder, error) from error
+    print(printable(f"report: {path}"))  # noqa: T201  # the command's result, for the person who ran it
 
 
-def _put(path: Path, content: bytes) -> Path:
-    """Write a whole file, or leave the one before."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(content)
-        return part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _cannot(folder: Path, error: OSError) -> SinkError:
+def _unwritable(folder: Path, error: OSError) -> SinkError:
     return SinkError(f"{folder}: expected a folder that can be written, found: {error.strerror}: name one with --out")

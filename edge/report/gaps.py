@@ -1,30 +1,51 @@
-"""Finds when there was nothing to log: the camera was lost, or the program did not run."""
+"""Finds gaps in a log: times without a camera, or without the program running."""
 
 import heapq
 from dataclasses import dataclass, field
 
-from edge.report.lines import LogLine
+from edge.report.log_reader import LogLine
 from edge.report.period import Period
 
-LOST, OFF, CUT, SILENT = "camera lost", "switched off", "power cut or crash", "silent"
-"""Why: no frame came; it was ended in good order; it was not; nobody knows, since no line tells."""
+CAMERA_LOST = "camera lost"
+"""Reason of a gap without frames."""
 
-SHORTEST_S = 10.0
-"""What is shorter is a restart."""
+BAD_PICTURE = "bad picture"
+"""Reason of a gap in which the camera's picture showed nothing: frozen, black, covered or out of focus."""
 
-MOST = 200
-"""Gaps that are kept, the longest; all are counted."""
+PAUSED = "paused"
+"""Reason of a gap in which the program itself was paused."""
 
-_INTERVAL_S = 300.0
-"""Between two summaries at most, until the log shows what it is, s."""
+SWITCHED_OFF = "switched off"
+"""Reason of a gap between a regular stop and the next start."""
 
-_MISSED = 3.0
-"""So many summaries must be missing before that is a gap."""
+POWER_CUT = "power cut or crash"
+"""Reason of a gap between a line other than `stopped` and the next start."""
+
+SILENT = "silent"
+"""Reason of a gap that no line explains."""
+
+MIN_GAP_S = 10.0
+"""Shorter gaps are restarts and do not count."""
+
+MAX_KEPT = 200
+"""Number of gaps to keep, the longest; all are counted."""
+
+_DEFAULT_INTERVAL_S = 300.0
+"""Assumed interval between two summaries until the log shows it, s."""
+
+_MISSED_SUMMARIES = 3.0
+"""Number of summaries that must be missing to make a gap."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Gap:
-    """start: s since 1970."""
+    """A gap, ordered by its duration.
+
+    Attributes:
+        duration_s: duration, s.
+        start: Unix time, s.
+        reason: one of the reasons above.
+    """
 
     duration_s: float
     start: float
@@ -33,54 +54,66 @@ class Gap:
 
 @dataclass(slots=True)
 class Gaps:
-    """Of all logs. longest: some, in no order. total: reason to count and seconds."""
+    """The gaps of all logs.
+
+    Attributes:
+        longest: the longest gaps, as a heap.
+        total: number and total seconds of all gaps, by reason.
+    """
 
     longest: list[Gap] = field(default_factory=list)
     total: dict[str, tuple[int, float]] = field(default_factory=dict)
 
     def add(self, start: float, end: float, reason: str, period: Period) -> None:
-        """Add one, as far as it is in the period."""
+        """Add the part of a gap that lies in `period`, if it is long enough."""
         start, end = max(start, period.start), min(end, period.end)
-        if end - start < SHORTEST_S:
+        if end - start < MIN_GAP_S:
             return
         count, seconds = self.total.get(reason, (0, 0.0))
         self.total[reason] = count + 1, seconds + end - start
-        push = heapq.heappush if len(self.longest) < MOST else heapq.heappushpop
+        push = heapq.heappush if len(self.longest) < MAX_KEPT else heapq.heappushpop
         push(self.longest, Gap(end - start, start, reason))
 
 
 class GapFinder:
-    """Looks for gaps between the lines of one log that tell of changes; one of all readings is silent without faces."""
+    """Finds gaps between the event lines of one log.
+
+    A log of all readings has no events, and no lines at all while nobody is in view, so it shows no gaps.
+    """
 
     def __init__(self, gaps: Gaps, period: Period) -> None:
         self._gaps = gaps
         self._period = period
-        self._seen: float | None = None
+        self._previous: float | None = None
         self._stopped = False
-        self._summary: float | None = None
+        self._last_summary: float | None = None
         self._interval_s: float | None = None
 
-    def look(self, line: LogLine, moment: float) -> None:
-        """Take a line that has an event, written at `moment`, s since 1970."""
-        seen, self._seen = self._seen, moment
+    def add(self, line: LogLine, timestamp: float) -> None:
+        """Process an event line written at Unix time `timestamp`, s."""
+        previous, self._previous = self._previous, timestamp
         if line.event == "summary":
-            self._learn(moment)
+            self._learn_interval(timestamp)
         if line.event == "gap":
-            self._gaps.add(moment - line.duration_s, moment, LOST, self._period)
-        elif line.event == "started" and seen is not None:
-            self._gaps.add(seen, moment, OFF if self._stopped else CUT, self._period)
-        elif seen is not None and moment - seen > self._longest_silence_s(line):
-            self._gaps.add(seen, moment, SILENT, self._period)
+            reason = PAUSED if line.reason == "paused" else CAMERA_LOST
+            self._gaps.add(timestamp - line.duration_s, timestamp, reason, self._period)
+        elif line.event == "picture" and line.duration_s:
+            self._gaps.add(timestamp - line.duration_s, timestamp, BAD_PICTURE, self._period)
+        elif line.event == "started" and previous is not None:
+            self._gaps.add(previous, timestamp, SWITCHED_OFF if self._stopped else POWER_CUT, self._period)
+        elif previous is not None and timestamp - previous > self._max_silence_s(line):
+            self._gaps.add(previous, timestamp, SILENT, self._period)
         self._stopped = line.event == "stopped"
         if line.event in {"started", "gap", "clock"}:
-            self._summary = None
+            self._last_summary = None
 
-    def _learn(self, moment: float) -> None:
-        if self._summary is not None and moment - self._summary >= 1.0:
-            self._interval_s = min(self._interval_s or float("inf"), moment - self._summary)
-        self._summary = moment
+    def _learn_interval(self, timestamp: float) -> None:
+        """Take the shortest interval between two summaries as their regular one."""
+        if self._last_summary is not None and timestamp - self._last_summary >= 1.0:
+            self._interval_s = min(self._interval_s or float("inf"), timestamp - self._last_summary)
+        self._last_summary = timestamp
 
-    def _longest_silence_s(self, line: LogLine) -> float:
-        return _MISSED * max(self._interval_s or _INTERVAL_S, SHORTEST_S) + (
-            line.duration_s if line.event == "counts" else 0.0
-        )
+    def _max_silence_s(self, line: LogLine) -> float:
+        """Return the longest time before `line` that is no gap, s."""
+        covered_s = line.duration_s if line.event == "counts" else 0.0
+        return _MISSED_SUMMARIES * max(self._interval_s or _DEFAULT_INTERVAL_S, MIN_GAP_S) + covered_s

@@ -1,4 +1,4 @@
-"""Reads from when until when a report is to go."""
+"""Parses the period that a report covers."""
 
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -10,32 +10,45 @@ _DATE_LENGTH = len("2026-11-20")
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """start, end: s since 1970; infinite where there is none."""
+    """A time interval; by default all time.
+
+    Attributes:
+        start: Unix time, s, included.
+        end: Unix time, s, excluded.
+    """
 
     start: float = float("-inf")
     end: float = float("inf")
 
+    def __contains__(self, timestamp: float) -> bool:
+        return self.start <= timestamp < self.end
 
-def read_period(start: str | None, end: str | None) -> Period:
-    """Read ISO 8601, in local time unless it says otherwise. A date alone is its beginning, or its end.
+
+def parse_period(start: str | None, end: str | None) -> Period:
+    """Parse ISO 8601 times, in local time if they have no UTC offset.
+
+    Args:
+        start: the start; a date alone is the beginning of that day. None is unlimited.
+        end: the end; a date alone is the end of that day. None is unlimited.
 
     Raises:
-        ConfigError: one of them is no time, or the first is not before the second.
+        ConfigError: a time cannot be parsed, or `start` is not before `end`.
     """
-    first = float("-inf") if start is None else _read(start, "--from").timestamp()
-    last = float("inf") if end is None else _read(end, "--to", whole_day=True).timestamp()
+    first = float("-inf") if start is None else _parse(start, "--from")
+    last = float("inf") if end is None else _parse(end, "--to", end_of_day=True)
     if first >= last:
         raise ConfigError(f"expected --from before --to, found --from {start} and --to {end}: exchange them")
     return Period(first, last)
 
 
-def _read(text: str, option: str, *, whole_day: bool = False) -> datetime:
+def _parse(text: str, option: str, *, end_of_day: bool = False) -> float:
+    """Return the Unix time, s."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        if end_of_day and len(text) <= _DATE_LENGTH:
+            moment = datetime.combine(moment.date() + timedelta(days=1), time())
+        return moment.timestamp()
+    except (ValueError, OverflowError, OSError) as error:  # also the first and last days of the calendar
         raise ConfigError(
-            f"{option}: expected a time such as 2026-11-20 or 2026-11-20T08:30, found {text!r}: write it so"
+            f"{option}: expected a time such as 2026-11-20 or 2026-11-20T08:30, found {text!r}: use that format"
         ) from error
-    if whole_day and len(text) <= _DATE_LENGTH:
-        moment = datetime.combine(moment.date() + timedelta(days=1), time())
-    return moment

@@ -1,1 +1,1 @@
-"""Threads, hand-over, counters. Moves opaque items: no cv2, no numpy, no model."""
+"""Queues, threads and counters of durations. Moves opaque items: no cv2, no numpy, no model."""

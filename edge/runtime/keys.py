@@ -12,9 +12,9 @@ from contextlib import contextmanager, suppress
 
 @contextmanager
 def on_key(key: str, action: Callable[[], None]) -> Iterator[None]:
-    """Call `action` from a thread of its own when `key` is pressed, as long as the `with` block runs.
+    """Call `action` on a thread of its own when `key` is pressed, while the `with` block runs.
 
-    Does nothing where standard input is no terminal. The terminal is left as it was found.
+    Does nothing if standard input is no terminal. Restores the terminal's mode.
     """
     if not sys.stdin.isatty():
         yield

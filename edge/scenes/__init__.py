@@ -1,1 +1,1 @@
-"""Makes moving pictures whose faces are known: for the demo, the tests and the benchmarks."""
+"""Renders animated scenes with known ground truth, for the demo clip, the tests and the benchmarks."""

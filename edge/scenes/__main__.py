@@ -1,42 +1,17 @@
-"""Command line: `python -m edge.scenes FILE [--scene NAME] [--size WxH] [--fps F] [--wall W]` writes a clip."""
+"""Writes a scene as a clip: `python -m edge.scenes FILE [--scene NAME] [--size WxH] [--fps F] [--wall W]`."""
 
 import argparse
 import re
 import sys
 from pathlib import Path
 
-import cv2
-
-from edge.errors import EdgeError, MediaError
+from edge.errors import EdgeError
 from edge.scenes.catalogue import SCENE_NAMES, describe_scene, make_scene
-from edge.scenes.render import Scene
-
-_CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
-"""By the file's suffix: what OpenCV's own wheels can write and read on every machine."""
-
-
-def write_clip(scene: Scene, path: Path) -> None:
-    """Write every frame of `scene` to `path`, a .mp4 (MPEG-4) or a .avi (Motion JPEG).
-
-    Raises:
-        MediaError: the suffix is another one, or the file cannot be written.
-    """
-    codec = _CODECS.get(path.suffix.lower())
-    if codec is None:
-        raise MediaError(f"{path}: expected a name that ends in {' or '.join(_CODECS)}")
-    fourcc = cv2.VideoWriter.fourcc(*codec)
-    writer = cv2.VideoWriter(str(path), fourcc, scene.fps, (scene.width, scene.height))
-    try:
-        if not writer.isOpened():
-            raise MediaError(f"{path}: a clip cannot be written here: does the folder exist, and may you write to it?")
-        for index in range(scene.frame_count):
-            writer.write(scene.frame(index)[0])
-    finally:
-        writer.release()
+from edge.scenes.render import write_clip
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns the exit code."""
+    """Run the command line and return the exit code."""
     scenes = "\n".join(f"  {name:10} {describe_scene(name)}" for name in SCENE_NAMES)
     parser = argparse.ArgumentParser(
         prog="python -m edge.scenes",
@@ -46,9 +21,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("file", type=Path, help="the clip to write, .mp4 or .avi")
     parser.add_argument("--scene", choices=SCENE_NAMES, default="demo", metavar="NAME", help="default: demo")
-    parser.add_argument("--size", type=_size, default=(640, 480), metavar="WxH", help="px, default: 640x480")
-    parser.add_argument("--fps", type=float, default=25.0, help="frames a second, default: 25")
-    parser.add_argument("--wall", choices=("plain", "busy"), help="behind the faces; default: the scene's own")
+    parser.add_argument("--size", type=_size, default=(640, 480), metavar="WxH", help="px (default: 640x480)")
+    parser.add_argument("--fps", type=float, default=25.0, help="frames per second (default: 25)")
+    parser.add_argument("--wall", choices=("plain", "busy"), help="behind the faces (default: the scene's own)")
     options = parser.parse_args(arguments)
     width, height = options.size
     try:

@@ -1,4 +1,4 @@
-"""One colour for each emotion, told apart by colour-blind people, too."""
+"""One colour for each emotion, distinguishable with every kind of colour blindness."""
 
 import math
 from types import MappingProxyType
@@ -6,7 +6,7 @@ from types import MappingProxyType
 from edge.labels import UNCERTAIN
 
 Rgb = tuple[int, int, int]
-"""Red, green, blue, 0 to 255 (sRGB)."""
+"""Red, green and blue, 0 to 255 each (sRGB)."""
 
 COLORS: MappingProxyType[str, Rgb] = MappingProxyType(
     {
@@ -20,29 +20,38 @@ COLORS: MappingProxyType[str, Rgb] = MappingProxyType(
         UNCERTAIN: (0xDD, 0xDD, 0xDD),
     }
 )
-"""Emotion to colour. Any two are at least 16 apart (CIE 1976), with normal sight and with none of red, green or blue.
+"""The colour of each emotion.
 
-Source: Okabe and Ito 2008, "Color Universal Design"; its black, which a dark ground would swallow, is our light grey.
+Any two are at least 16 apart (CIE 1976), for normal vision and for those who lack the cones for red, green or blue.
+
+Source: Okabe and Ito 2008, "Color Universal Design", with light grey instead of black, which is invisible on a dark
+background.
 """
 
 BLACK: Rgb = (0, 0, 0)
 WHITE: Rgb = (255, 255, 255)
 
-_EVEN_LUMINANCE = 0.179
-"""Where black and white text have the same contrast: (1.05 * 0.05) ** 0.5 - 0.05. Source: WCAG 2.1, contrast ratio."""
+_EQUAL_CONTRAST_LUMINANCE = 0.179
+"""Luminance on which black and white text have the same contrast: (1.05 * 0.05) ** 0.5 - 0.05.
+
+Source: WCAG 2.1, contrast ratio.
+"""
 
 
 def hex_color(emotion: str) -> str:
-    """`#rrggbb`, as pages have it."""
+    """Return the colour of an emotion as `#rrggbb`."""
     return "#" + bytes(COLORS[emotion]).hex()
 
 
-def ink(color: Rgb) -> Rgb:
-    """Black or white: whichever reads better on `color`."""
-    return BLACK if luminance(color) > _EVEN_LUMINANCE else WHITE
+def text_color(background: Rgb) -> Rgb:
+    """Return black or white, whichever has more contrast with the background."""
+    return BLACK if luminance(background) > _EQUAL_CONTRAST_LUMINANCE else WHITE
 
 
 def luminance(color: Rgb) -> float:
-    """Relative luminance, 0.0 (black) to 1.0 (white). Source: WCAG 2.1, with sRGB's curve taken as a power of 2.2."""
+    """Return the relative luminance, 0.0 (black) to 1.0 (white).
+
+    Source: WCAG 2.1, with the transfer function of sRGB approximated by an exponent of 2.2.
+    """
     red, green, blue = (math.pow(value / 255, 2.2) for value in color)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue

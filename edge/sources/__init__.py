@@ -1,1 +1,1 @@
-"""Where frames come from: cameras, video files, pictures."""
+"""Where frames come from: cameras, video files, image files, drawn scenes."""

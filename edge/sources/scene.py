@@ -1,24 +1,24 @@
-"""A camera that shows a drawn scene: for trying things out where there is no camera, and for tests."""
+"""Shows a drawn scene as if it were a camera or a video: to try things without a camera, and for tests."""
 
 import threading
 import time
 
 from edge.errors import CameraError
-from edge.records import Frame
+from edge.records import Frame, TimeLine
 from edge.scenes.render import Scene
-from edge.sources.opencv import luma, read_only
+from edge.sources.base import Source, luma, read_only
 
 
-class SceneSource:
-    """Gives the frames of a scene, then None.
+class SceneSource(Source):
+    """Gives the frames of a scene, and can be made to fail or hang at a given frame.
 
-    scene: what is shown; `scene.frame(frame.index)` gives the true boxes of a frame.
-    live: like a camera, it does not wait for the reader: its frames fall due by the monotonic clock at the scene's
-        rate from the first read on, and the indices of those that came and went between two reads are missing.
-        Else each frame is given once, as soon as it is asked for.
-    color: frames carry colour, too.
-    fail_at: the camera breaks at this frame: `read` raises CameraError.
-    hang_at: the camera falls silent at this frame: `read` does not return before `close`.
+    Args:
+        scene: The scene to show; `scene.frame(frame.index)` gives the true boxes of a frame.
+        live: Whether frames become due by the monotonic clock at the scene's rate, starting with the first read, and
+            are skipped when they are overdue, as with a camera; otherwise every frame is returned at once.
+        color: Whether frames also carry color.
+        fail_at: Index of the frame at which `read` raises CameraError.
+        hang_at: Index of the frame at which `read` blocks until `close`.
     """
 
     def __init__(
@@ -32,8 +32,6 @@ class SceneSource:
     ) -> None:
         self.name = f"scene:{scene.name}"
         self.live = live
-        self.stills = False
-        self.skipped = 0
         self.scene = scene
         self._color = color
         self._fail_at = fail_at
@@ -43,10 +41,10 @@ class SceneSource:
         self._next_index = 0
 
     def read(self) -> Frame | None:
-        """Wait for the next frame; None after the last one and after `close`.
+        """Return the next frame, waiting until it is due; None at the end and after `close`.
 
         Raises:
-            CameraError: at the frame `fail_at`.
+            CameraError: The scene has reached the frame `fail_at`.
         """
         if self.live:
             self._await_next()
@@ -56,16 +54,18 @@ class SceneSource:
         if self._closed.is_set() or index >= self.scene.frame_count:
             return None
         if self._fail_at is not None and index >= self._fail_at:
-            raise CameraError(f"{self.name}: expected frame {index}, found the camera gone: it was told to fail here")
+            raise CameraError(f"{self.name}: expected frame {index}, found the camera gone: simulated failure")
         self._next_index = index + 1
         color, _ = self.scene.frame(index)
         gray = read_only(luma(color))
         captured_at = time.monotonic()
-        position_s = captured_at if self.live else index / self.scene.fps
-        return Frame(gray, index, captured_at, position_s, self.name, read_only(color) if self._color else None)
+        media_time_s = captured_at if self.live else index / self.scene.fps
+        kept = read_only(color) if self._color else None
+        time_line = TimeLine.CLOCK if self.live else TimeLine.MEDIA
+        return Frame(gray, index, captured_at, media_time_s, self.name, kept, time_line=time_line)
 
     def _await_next(self) -> None:
-        """Wait until the next frame is due, or take the newest that already is."""
+        """Wait until the next frame is due, or skip to the newest one that is overdue."""
         now = time.monotonic()
         if self._started_at is None:
             self._started_at = now
@@ -74,5 +74,5 @@ class SceneSource:
         self._closed.wait(max(0.0, self._started_at + self._next_index / self.scene.fps - now))
 
     def close(self) -> None:
-        """End the scene; a `read` that waits returns None. May be called twice, and from another thread."""
+        """End the scene; a waiting `read` returns None."""
         self._closed.set()

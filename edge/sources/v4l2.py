@@ -1,4 +1,4 @@
-"""Frames of a USB camera, or any other camera that V4L2 knows."""
+"""Captures from a USB camera, or any other V4L2 camera."""
 
 import logging
 import os
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from edge.errors import CameraError
 from edge.records import Color, Frame, Gray
-from edge.settings import SourceSettings
-from edge.sources.opencv import luma, quiet_opencv, read_only
+from edge.settings.schema import SourceSettings
+from edge.sources.base import Source, luma, read_only, silence_opencv
 from edge.sources.v4l2_devices import check_camera, describe_holder
 
 log = logging.getLogger(__name__)
@@ -22,21 +22,29 @@ log = logging.getLogger(__name__)
 OpenCapture = Callable[[Path, SourceSettings], cv2.VideoCapture]
 
 _RAW_PIXELS = 640 * 480
-"""Up to this size a USB 2 camera can send 30 uncompressed pictures a second; above, only JPEG is fast enough."""
+"""Largest image that USB 2 carries uncompressed at 30 frames per second, px; above it only JPEG is fast enough."""
 
 _RETRY_S = 0.05
+"""Pause after a read without a frame, s."""
+
+_READ_S = 1.5
+"""Longest time that a read without a frame counts for, s: it ends after 1 s, unless the process itself was paused."""
 
 
-class V4l2Source:
-    """Gives what a V4L2 camera captures.
+class V4l2Source(Source):
+    """Gives the frames of a V4L2 camera.
 
-    device: such as /dev/video0.
-    settings: size and rate asked for (the camera takes its nearest), and how long it may be silent, in steps of 1 s.
-    color: frames carry colour, too.
-    open_capture: how the device is opened; a test gives a file here.
+    Small images are requested as YUYV, whose luma is copied as it comes: nothing is decoded or converted.
 
-    Small pictures are asked for as YUYV, whose luma is taken as it comes: neither decoded nor converted.
+    Args:
+        device: Such as /dev/video0.
+        settings: The size and rate to request (the camera picks the nearest), and the stall time-out, which is
+            checked in steps of 1 s.
+        color: Whether frames also carry color.
+        open_capture: Opens the device; tests open a file instead.
     """
+
+    live = is_camera = True
 
     def __init__(
         self, device: Path, settings: SourceSettings, *, color: bool = False, open_capture: OpenCapture | None = None
@@ -44,22 +52,19 @@ class V4l2Source:
         """Open the camera and wait for its first frame.
 
         Raises:
-            CameraError: it is absent, not permitted, busy, no camera, or gives no frames.
+            CameraError: The camera is absent, not permitted, busy, not a camera, or gives no frames.
         """
         self.name = str(device)
-        self.live = True
-        self.stills = False
-        self.skipped = 0
         self._device = device
         self._stall_timeout_s = settings.stall_timeout_s
         self._color = color
         self._closed = threading.Event()
-        self._lock = threading.Lock()  # the capture: `close` must not free it while `read` is inside
-        self._index = 0
+        self._lock = threading.Lock()  # protects the capture: `close` must not free it during a read
+        self._index = self._incomplete = 0
         self._capture = (open_capture or _open_capture)(device, settings)
         try:
             self._next = self._grab()
-        except CameraError:
+        except Exception:  # OpenCV raises exceptions of several types
             self._capture.release()
             raise
 
@@ -67,7 +72,7 @@ class V4l2Source:
         """Wait for the next frame; None after `close`.
 
         Raises:
-            CameraError: the camera was unplugged, or has been silent for `stall_timeout_s`.
+            CameraError: The camera was unplugged, or gave no frame for `stall_timeout_s`.
         """
         with self._lock:
             if self._closed.is_set():
@@ -76,65 +81,83 @@ class V4l2Source:
             return frame
 
     def _grab(self) -> Frame | None:
-        deadline = time.monotonic() + self._stall_timeout_s
+        silent_s = 0.0
         while True:
-            found, picture = self._capture.read()
-            if found:
-                return self._to_frame(np.asarray(picture, dtype=np.uint8))
+            began_s = time.monotonic()
+            found, image = self._capture.read()
+            rows = self._in_rows(np.asarray(image, dtype=np.uint8)) if found else None
+            if rows is not None:
+                return self._to_frame(rows)
             if not self._device.exists():
                 raise CameraError(f"{self._device}: the camera is gone: was it unplugged? Check the cable")
-            if time.monotonic() >= deadline:
+            if silent_s >= self._stall_timeout_s:
                 raise CameraError(
                     f"{self._device}: expected a frame within {self._stall_timeout_s:g} s, found none"
                     f"{describe_holder(self._device) or ': unplug the camera and plug it in again'}"
                 )
             if self._closed.wait(_RETRY_S):
                 return None
+            silent_s += min(time.monotonic() - began_s, _READ_S)
 
-    def _to_frame(self, picture: NDArray[np.uint8]) -> Frame:
+    def _to_frame(self, rows: NDArray[np.uint8]) -> Frame:
         captured_at = time.monotonic()
-        gray, color = split_picture(self._in_rows(picture), color=self._color)
+        gray, color = split_channels(rows, color=self._color)
         index = self._index
         self._index += 1
         return Frame(gray, index, captured_at, captured_at, self.name, color)
 
-    def _in_rows(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """OpenCV gives what it does not convert as one row of bytes, (1, H * W * 2) for YUYV; return (H, W, 2)."""
-        if picture.shape[0] > 1:
-            return picture
+    def _in_rows(self, image: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+        """Reshape an unconverted image, which OpenCV gives as one row of bytes: (1, H * W * 2) YUYV to (H, W, 2).
+
+        Returns:
+            None for a row of another length, as USB cameras deliver it after a lost packet.
+        """
+        if image.ndim < 2 or image.shape[0] > 1:  # noqa: PLR2004  # rows, columns
+            return image
         width, height = (int(self._capture.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
-        return picture.reshape(height, width, -1)
+        if image.size == width * height * 2:
+            return image.reshape(height, width, 2)
+        self._incomplete += 1
+        if self._incomplete & (self._incomplete - 1) == 0:  # the 1st, 2nd, 4th, 8th
+            log.warning(
+                "%s: expected a picture of %d bytes, found %d: left out (%d so far)",
+                self._device,
+                width * height * 2,
+                image.size,
+                self._incomplete,
+            )
+        return None
 
     def close(self) -> None:
-        """Give the camera back; a `read` that waits returns None. May be called twice, and from another thread."""
+        """Release the camera; a waiting `read` returns None."""
         self._closed.set()
         with self._lock:
             self._capture.release()
 
 
-def split_picture(picture: NDArray[np.uint8], *, color: bool) -> tuple[Gray, Color | None]:
-    """Return luma (H, W) uint8 and, where wanted, (H, W, 3) uint8 BGR; both read-only.
+def split_channels(image: NDArray[np.uint8], *, color: bool) -> tuple[Gray, Color | None]:
+    """Return an image's luma, (H, W) uint8, and, if `color`, its (H, W, 3) uint8 BGR pixels; both read-only.
 
     Args:
-        picture: (H, W, 2) YUYV, (H, W, 3) BGR or (H, W) grey, all uint8; the capture's own buffer may lie below it.
-        color: whether colour is wanted.
+        image: (H, W, 2) YUYV, (H, W, 3) BGR or (H, W) gray, all uint8; may share the capture's own buffer.
+        color: Whether to return color.
     """
-    if picture.ndim == 2:  # noqa: PLR2004  # no channels: grey
-        gray = picture.copy()
+    if image.ndim == 2:  # noqa: PLR2004  # two axes: gray, no channels
+        gray = image.copy()
         bgr = cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR) if color else None
-    elif picture.shape[2] == 2:  # noqa: PLR2004  # Y U, Y V, ...: every other byte is luma
-        gray = np.asarray(cv2.extractChannel(picture, 0), dtype=np.uint8)
-        bgr = cv2.cvtColor(picture, cv2.COLOR_YUV2BGR_YUY2) if color else None
+    elif image.shape[2] == 2:  # noqa: PLR2004  # two channels, YUYV: every other byte is luma
+        gray = np.asarray(cv2.extractChannel(image, 0), dtype=np.uint8)
+        bgr = cv2.cvtColor(image, cv2.COLOR_YUV2BGR_YUY2) if color else None
     else:
-        gray = luma(picture)
-        bgr = picture if color else None
+        gray = luma(image)
+        bgr = image if color else None
     return read_only(gray), None if bgr is None else read_only(np.asarray(bgr, dtype=np.uint8))
 
 
 def _open_capture(device: Path, settings: SourceSettings) -> cv2.VideoCapture:
     camera = check_camera(device)
-    quiet_opencv()
-    # OpenCV would wait 10 s in one go for a silent camera; in steps of 1 s our own limit and `close` are heeded.
+    silence_opencv()
+    # OpenCV waits 10 s for a silent camera by default; with 1 s our own time-out and `close` take effect in time.
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "1")
     capture = cv2.VideoCapture(str(device), cv2.CAP_V4L2)
     if not capture.isOpened():
@@ -149,9 +172,9 @@ def _open_capture(device: Path, settings: SourceSettings) -> cv2.VideoCapture:
     capture.set(cv2.CAP_PROP_FRAME_WIDTH, settings.width)
     capture.set(cv2.CAP_PROP_FRAME_HEIGHT, settings.height)
     capture.set(cv2.CAP_PROP_FPS, settings.fps)
-    capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # the newest frame, not one that has waited
+    capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # a queue would add latency
     if int(capture.get(cv2.CAP_PROP_FOURCC)) == cv2.VideoWriter.fourcc(*"YUYV"):
         capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
     width, height = capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
-    log.info("%s: %s, %dx%d, %g frames a second", device, camera.card, width, height, capture.get(cv2.CAP_PROP_FPS))
+    log.info("%s: %s, %dx%d, %g frames per second", device, camera.card, width, height, capture.get(cv2.CAP_PROP_FPS))
     return capture

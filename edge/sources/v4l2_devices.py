@@ -1,4 +1,4 @@
-"""Which V4L2 devices are cameras, and why one cannot be opened."""
+"""Lists the V4L2 cameras, and explains why one cannot be opened."""
 
 import fcntl
 import os
@@ -7,7 +7,8 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.errors import CameraAbsentError, CameraError
+from edge.device.files import read_text
+from edge.errors import CameraAbsentError, CameraError, printable
 
 _QUERYCAP = 0x80685600
 """VIDIOC_QUERYCAP. Source: Linux, include/uapi/linux/videodev2.h, as are the numbers below."""
@@ -21,13 +22,19 @@ _VIDEO_M2M = 0x00008000
 _HAS_DEVICE_CAPS = 0x80000000
 
 _RAW_DRIVERS = ("bcm2835-codec", "bcm2835-isp", "pispbe", "rp1-cfe", "rpi-hevc-dec", "unicam")
-"""On a Pi these make a dozen of /dev/video*: codecs, the image processor, and the raw end of a ribbon-cable camera,
-whose pictures only libcamera can develop. None gives a picture by itself."""
+"""Drivers of a Pi's dozen other /dev/video* nodes: codecs, the image processor, and the raw sensor output of a ribbon
+cable camera, which only libcamera can process. None gives an image by itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """What a V4L2 device says of itself. flags: V4L2_CAP_* of this very device node."""
+    """A V4L2 device's description of itself.
+
+    Attributes:
+        driver: Name of the kernel driver.
+        card: Name of the device.
+        flags: V4L2_CAP_* of this device node.
+    """
 
     driver: str
     card: str
@@ -35,30 +42,30 @@ class Capability:
 
     @property
     def is_camera(self) -> bool:
-        """Whether pictures come out of it without any being put in."""
+        """Whether the device gives images without being fed any."""
         converts = self.flags & (_VIDEO_M2M | _VIDEO_M2M_MPLANE)
         return bool(self.flags & _VIDEO_CAPTURE) and not converts and not self.driver.startswith(_RAW_DRIVERS)
 
 
-def parse_capability(answer: bytes) -> Capability:
-    """Read the kernel's struct v4l2_capability, 104 bytes."""
-    driver, card, _, _, whole, node = _CAPABILITY.unpack(answer)
-    # `capabilities` is for all nodes of the hardware together; older drivers know nothing else.
-    flags = node if whole & _HAS_DEVICE_CAPS else whole
+def parse_capability(reply: bytes) -> Capability:
+    """Parse the kernel's struct v4l2_capability, 104 bytes."""
+    driver, card, _, _, hardware_flags, node_flags = _CAPABILITY.unpack(reply)
+    # `capabilities` covers all nodes of the hardware together; older drivers fill in nothing else.
+    flags = node_flags if hardware_flags & _HAS_DEVICE_CAPS else hardware_flags
     return Capability(_text(driver), _text(card), flags)
 
 
 def _text(field: bytes) -> str:
-    return field.split(b"\0", 1)[0].decode("utf-8", "replace")
+    return printable(field.split(b"\0", 1)[0].decode("utf-8", "replace"))
 
 
 def query_capability(device: Path) -> Capability | None:
-    """Ask the device what it is; None where it is no V4L2 device.
+    """Query a device's capability; None if it is not a V4L2 device.
 
     Raises:
-        OSError: it cannot be opened.
+        OSError: The device cannot be opened.
     """
-    # Without O_NONBLOCK some drivers wait here for somebody else to let go.
+    # Without O_NONBLOCK some drivers block here while another process has the device open.
     handle = os.open(device, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         return parse_capability(fcntl.ioctl(handle, _QUERYCAP, bytes(_CAPABILITY.size)))
@@ -69,9 +76,9 @@ def query_capability(device: Path) -> Capability | None:
 
 
 def find_cameras(folder: Path = Path("/dev")) -> list[Path]:
-    """Return the V4L2 cameras in `folder` by number; codecs and raw ends of ribbon-cable cameras are left out.
+    """Return the V4L2 cameras in `folder`, sorted by number, without codecs and raw sensor nodes.
 
-    One that exists and may not be opened is returned, so that opening it says why.
+    A device that may not be opened counts as a camera, so that opening it reports the missing permission.
     """
     devices = [path for path in folder.glob("video*") if re.fullmatch(r"video\d+", path.name)]
     devices.sort(key=lambda path: int(path.name.removeprefix("video")))
@@ -89,11 +96,11 @@ def _may_be_camera(device: Path) -> bool:
 
 
 def check_camera(device: Path) -> Capability:
-    """Return what the camera says of itself.
+    """Return the capability of a camera, or explain why it cannot be used.
 
     Raises:
-        CameraAbsentError: it is absent.
-        CameraError: it is not permitted, busy, or no camera.
+        CameraAbsentError: There is no such device.
+        CameraError: The device is not permitted, busy, or not a camera.
     """
     try:
         capability = query_capability(device)
@@ -109,10 +116,10 @@ def check_camera(device: Path) -> Capability:
     except OSError as error:
         raise CameraError(f"{device}: expected a camera, found: {error.strerror}{describe_holder(device)}") from error
     if capability is None:
-        raise CameraError(f"{device}: expected a camera, found something that is no video device: check the name")
+        raise CameraError(f"{device}: expected a camera, found something that is not a video device: check the name")
     if not capability.is_camera:
         raise CameraError(
-            f"{device}: expected a camera, found {capability.card} ({capability.driver}), which gives no pictures by "
+            f"{device}: expected a camera, found {capability.card} ({capability.driver}), which gives no images by "
             "itself: for a camera on the ribbon cable use `picamera`"
         )
     return capability
@@ -130,15 +137,15 @@ class Holder:
 
 
 def describe_holder(device: Path) -> str:
-    """Return `: in use by NAME (process N): stop it` where another process has it open, else nothing."""
+    """Return `: in use by NAME (process N): stop it` if another process has the device open, else an empty text."""
     holder = find_holder(device)
     return "" if holder is None else f": in use by {holder}: stop it"
 
 
 def find_holder(device: Path) -> Holder | None:
-    """Return another process that has `device` open, where /proc shows one.
+    """Return another process that has `device` open, or None.
 
-    Another user's processes only show to root.
+    Only root sees the open files of another user's processes.
     """
     target = str(device.resolve())
     for entry in Path("/proc").glob("[0-9]*/fd/*"):
@@ -147,8 +154,9 @@ def find_holder(device: Path) -> Holder | None:
             continue
         try:
             if str(entry.readlink()) == target:
-                name = Path("/proc", process, "comm").read_text(encoding="utf-8", errors="replace").strip()
-                return Holder(name, int(process))
-        except OSError:  # the process ended while we looked, or is another user's
+                name = read_text(Path("/proc", process, "comm"))
+                if name is not None:
+                    return Holder(name, int(process))
+        except OSError:  # the process has ended, or belongs to another user
             continue
     return None

@@ -1,1 +1,1 @@
-"""What is done to a frame, in this order: detect, track, crop, classify, smooth. No thread, no clock, no file."""
+"""Processing steps on a frame: detect, track, crop, classify, smooth. No step uses a thread, a clock or a file."""

@@ -1,45 +1,55 @@
-"""Follows faces from frame to frame by the overlap of their boxes."""
+"""Tracks faces from frame to frame by the overlap of their boxes."""
 
 from collections.abc import Sequence
 
 from edge.records import Box, Detection, Gray, Track
-from edge.settings import TrackSettings
+from edge.settings.schema import TrackSettings
 
 VELOCITY_WEIGHT = 0.5
-"""How much the newest step counts in a face's velocity: enough to turn with it, not enough to follow a box's jitter."""
+"""Weight of the newest step in a face's velocity: enough to follow a turn, too little to follow a box's jitter."""
+
+ROLL_WEIGHT = 0.5
+"""Weight of the newest roll: detectors measure it with an error of some degrees."""
 
 COAST_S = 0.3
-"""A face that is missed is thought to move on for this long; then it may as well have stopped."""
+"""Time for which a missed face is expected to move on; after that it may as well have stopped, s."""
 
 
-class Face:
-    """A face that is being followed; it belongs to its tracker.
+class TrackedFace:
+    """A face that a `Tracker` tracks; only its tracker and the schedule use it.
 
-    track_id: None until it is confirmed, so that ids of false faces are not used up.
-    box: where it was last found. velocity: of its middle, (x, y) px a second.
-    hits: frames in which it was found. missed: frames since. seen_s: time of the last hit.
-    template, carried: what it looked like when the cascade last found it, if that is to be used, and in how many frames
-        it was since.
+    Attributes:
+        track_id: None until the face is confirmed, so that false detections use up no ids.
+        box: the box where it was last found.
+        velocity: velocity of the box's center, (x, y) px per second.
+        hits: number of frames in which it was found.
+        missed: number of frames since it was last found.
+        last_seen_s: time when it was last found, s.
+        roll_deg: rotation of the head in the image, degrees, clockwise, smoothed; 0 while it is unknown.
+        template: its image when the cascade last found it, for template matching; None if there is none.
+        template_age: number of frames in which it was searched with `template`.
     """
 
-    def __init__(self, detection: Detection, position_s: float) -> None:
+    def __init__(self, detection: Detection, media_time_s: float) -> None:
         self.track_id: int | None = None
         self.box = detection.box
         self.velocity = detection.velocity
-        self.hits = detection.looks
+        self.hits = detection.hits
         self.missed = 0
-        self.seen_s = position_s
+        self.last_seen_s = media_time_s
+        self.roll_deg = detection.roll_deg or 0.0
         self.template: Gray | None = None
-        self.carried = 0
+        self.template_age = 0
 
-    def predicted(self, position_s: float) -> Box:
-        """Where it is expected at `position_s`."""
-        elapsed_s = min(position_s - self.seen_s, COAST_S)
+    def predict(self, media_time_s: float) -> Box:
+        """Return the box expected at `media_time_s`."""
+        elapsed_s = min(media_time_s - self.last_seen_s, COAST_S)
         return self.box.moved(self.velocity[0] * elapsed_s, self.velocity[1] * elapsed_s)
 
-    def hit(self, box: Box, position_s: float) -> None:
-        """Take where it was found."""
-        elapsed_s = position_s - self.seen_s
+    def update(self, detection: Detection, media_time_s: float) -> None:
+        """Add a new detection of the face."""
+        box = detection.box
+        elapsed_s = media_time_s - self.last_seen_s
         if elapsed_s > 0:
             (x, y), (old_x, old_y) = box.center, self.box.center
             weight = VELOCITY_WEIGHT if self.hits > 1 else 1.0
@@ -47,52 +57,60 @@ class Face:
                 self.velocity[0] + weight * ((x - old_x) / elapsed_s - self.velocity[0]),
                 self.velocity[1] + weight * ((y - old_y) / elapsed_s - self.velocity[1]),
             )
-        self.box, self.seen_s = box, position_s
+        if detection.roll_deg is not None:
+            turn_deg = (detection.roll_deg - self.roll_deg + 180) % 360 - 180  # the short way round
+            self.roll_deg = (self.roll_deg + ROLL_WEIGHT * turn_deg + 180) % 360 - 180
+        self.box, self.last_seen_s = box, media_time_s
         self.hits += 1
         self.missed = 0
 
 
 class Tracker:
-    """Gives each face an id that holds while the face is in sight. One thread alone may use an instance.
+    """Gives each face an id that stays the same while the face is in sight. Use an instance from one thread only.
 
-    A face is confirmed after `min_hits` frames in a row and ends after `max_missed_s` without being found; until it is
-    confirmed, one miss ends it. Ids count from 1.
+    A face is confirmed after `min_hits` consecutive frames and ends when it was not found for `max_missed_s`; before it
+    is confirmed, a single miss ends it. Ids count from 1.
 
-    faces: all that are followed now, those not confirmed yet included.
+    Attributes:
+        faces: all tracked faces, including those that are not confirmed yet.
     """
 
     def __init__(self, settings: TrackSettings) -> None:
-        self.faces: list[Face] = []
+        self.faces: list[TrackedFace] = []
         self._settings = settings
         self._next_id = 1
 
-    def update(self, detections: Sequence[Detection], *, position_s: float) -> tuple[Track, ...]:
-        """Take the next frame's detections; return the confirmed faces, those missed in this frame included.
+    def reset(self) -> None:
+        """End all tracks; ids count on."""
+        self.faces = []
+
+    def update(self, detections: Sequence[Detection], *, media_time_s: float) -> tuple[Track, ...]:
+        """Add the next frame's detections and return the confirmed tracks, including those missed in this frame.
 
         Args:
             detections: in any order.
-            position_s: the frame's time, s; never smaller than the last.
+            media_time_s: time of the frame, s; never smaller than the last.
         """
-        free = list(detections)
-        found = self._match(free, position_s)
-        for face, detection in found:
-            free.remove(detection)
-            face.hit(detection.box, position_s)
+        unmatched = list(detections)
+        matches = self._match(unmatched, media_time_s)
+        for face, detection in matches:
+            unmatched.remove(detection)
+            face.update(detection, media_time_s)
         for face in self.faces:
-            if all(face is not hit for hit, _ in found):
+            if all(face is not matched for matched, _ in matches):
                 face.missed += 1
-        self.faces = [face for face in self.faces if self._lives(face, position_s)]
-        self.faces += [Face(detection, position_s) for detection in free]
+        self.faces = [face for face in self.faces if self._is_alive(face, media_time_s)]
+        self.faces += [TrackedFace(detection, media_time_s) for detection in unmatched]
         return tuple(self._confirmed())
 
-    def _match(self, detections: Sequence[Detection], position_s: float) -> list[tuple[Face, Detection]]:
-        """Pair faces with detections, the largest overlap with where a face is expected first."""
+    def _match(self, detections: Sequence[Detection], media_time_s: float) -> list[tuple[TrackedFace, Detection]]:
+        """Pair faces with detections greedily, the largest overlap with a face's predicted box first."""
         overlaps = [
-            (face.predicted(position_s).iou(detection.box), number, face, detection)
+            (face.predict(media_time_s).iou(detection.box), number, face, detection)
             for number, face in enumerate(self.faces)
             for detection in detections
         ]
-        pairs: list[tuple[Face, Detection]] = []
+        pairs: list[tuple[TrackedFace, Detection]] = []
         for overlap, _, face, detection in sorted(overlaps, key=lambda row: (-row[0], row[1])):
             if overlap < self._settings.min_iou or overlap == 0.0:
                 break
@@ -100,10 +118,10 @@ class Tracker:
                 pairs.append((face, detection))
         return pairs
 
-    def _lives(self, face: Face, position_s: float) -> bool:
+    def _is_alive(self, face: TrackedFace, media_time_s: float) -> bool:
         if face.hits < self._settings.min_hits:
             return face.missed == 0
-        return position_s - face.seen_s <= self._settings.max_missed_s
+        return media_time_s - face.last_seen_s <= self._settings.max_missed_s
 
     def _confirmed(self) -> list[Track]:
         tracks = []
@@ -113,5 +131,5 @@ class Tracker:
             if face.track_id is None:
                 face.track_id = self._next_id
                 self._next_id += 1
-            tracks.append(Track(face.track_id, face.box, face.hits, face.missed))
+            tracks.append(Track(face.track_id, face.box, face.hits, face.missed, face.roll_deg))
         return tracks

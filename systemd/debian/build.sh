@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Makes the Debian package. `make deb` calls it with the tools installed.
+# Builds the Debian package; `make deb` installs the tools and calls it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 export MACHINE=${MACHINE:-aarch64}
 export PYTHONS=${PYTHONS:-3.11 3.13} # Bookworm's and Trixie's
 export TOOLS=${TOOLS:-.venv-dist/bin}
-SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)} # dpkg-deb and gzip take their times from it
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)} # dpkg-deb and gzip use it as the time of the files
 export SOURCE_DATE_EPOCH
 out=${OUT:-dist}
 maintainer="${DEBFULLNAME:-the edge-emotion contributors} <${DEBEMAIL:-edge-emotion@users.noreply.github.com}>"
@@ -25,7 +25,7 @@ root=$work/$name
 share=$root/usr/share/edge-emotion
 doc=$root/usr/share/doc/edge-emotion
 
-# numpy is apt's: the package depends on it.
+# The package depends on apt's numpy.
 systemd/release/stage.sh "$share" --without numpy
 mkdir -p "$root/DEBIAN" "$root/usr/bin" "$root/usr/lib/systemd/system" "$doc"
 ln -s /opt/edge-emotion/current/venv/bin/edge-emotion "$root/usr/bin/edge-emotion"
@@ -37,7 +37,7 @@ gzip -9 -n <CHANGELOG.md >"$doc/NEWS.md.gz"
 cat <<END | gzip -9 -n >"$doc/changelog.gz"
 edge-emotion ($version) unstable; urgency=medium
 
-  * What is new is in NEWS.md.gz.
+  * See NEWS.md.gz.
 
  -- $maintainer  $(date --utc --rfc-email --date="@$SOURCE_DATE_EPOCH")
 END
@@ -50,5 +50,5 @@ install -m 755 systemd/debian/postinst systemd/debian/prerm systemd/debian/postr
 install -m 644 "$work/md5sums" "$root/DEBIAN"
 
 mkdir -p "$out"
-# The wheels are packed already.
+# Fast compression, since the wheels are compressed already.
 dpkg-deb --root-owner-group -Zgzip -z1 --build "$root" "$out/$name.deb"

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
-# What must hold before anything is touched.
+# Checks the requirements before anything is changed.
 
-# Measured: a version with its packages takes 330 MB, or 260 MB with apt's numpy; the rest is for pip's own files.
+# Measured on x86-64: a version with its packages takes 290 MB, or 225 MB with apt's numpy; the rest is for pip's
+# temporary files.
 needed_mb=450
 
 check_user() {
@@ -12,7 +13,7 @@ check_system() {
     local machine
     command -v dpkg >/dev/null ||
         fail 2 "expected Raspberry Pi OS or Debian, found a system without dpkg: use make run instead"
-    # A 32-bit system often runs on a 64-bit kernel: what counts is the architecture of its packages.
+    # A 32-bit system often has a 64-bit kernel, so the packages' architecture is checked.
     machine=$(dpkg --print-architecture)
     case $machine in
         arm64 | amd64) ;;
@@ -33,7 +34,7 @@ check_wheels() {
     [ -z "$wheels" ] || [ -d "$wheels" ] || fail 2 "expected a folder of wheels, found no such folder: $wheels"
 }
 
-check_files() { # of a release archive
+check_files() { # checks the hashes of a release archive
     local damaged
     [ -e "$source_root/SHA256SUMS" ] || return 0
     damaged=$(cd "$source_root" && sha256sum --check --quiet SHA256SUMS 2>/dev/null | head -1) || true
@@ -53,9 +54,9 @@ existing() { # PATH: the nearest folder above it that exists
     echo "$folder"
 }
 
-take_lock() { # two installers at once would build into one folder
+take_lock() { # two installers at once would build into the same folder
     [ -z "$dry_run" ] || return 0
     quietly mkdir -p "$versions"
     exec 9>"$root/.lock"
-    flock -n 9 || fail 3 "expected to be the only installer, found another at work on $root: wait until it has ended"
+    flock -n 9 || fail 3 "expected no other installer, found another one working on $root: wait until it has ended"
 }

@@ -1,13 +1,13 @@
 # shellcheck shell=bash
-# Where everything lies; the scripts share these names.
+# Defines the paths that the scripts share.
 # shellcheck disable=SC2034
 
 PREFIX=${PREFIX:-/opt/edge-emotion}
 DESTDIR=${DESTDIR:-}
-# apt's Python, whatever else is on PATH: picamera2 is there for no other.
+# apt's Python, whatever else is on PATH: picamera2 is installed for no other.
 PYTHON=${PYTHON:-/usr/bin/python3}
-# How long a version may take until it has processed its first frame. systemd's own limit, TimeoutStartSec, is less; this
-# one is for a service that asks for more time again and again, because it waits for a camera.
+# How long a version may take to process its first frame. systemd's own limit, TimeoutStartSec, is shorter; this one is
+# for a service that keeps asking for more time because it waits for a camera.
 ready_s=${READY_SECONDS:-300}
 
 root=$DESTDIR$PREFIX
@@ -19,22 +19,22 @@ unit_file=$DESTDIR/etc/systemd/system/$unit
 drop_ins=$unit_file.d
 command_link=$DESTDIR/usr/local/bin/edge-emotion
 
-# systemctl is called on the machine that runs it. Below DESTDIR nothing is, unless SYSTEMCTL names a program.
+# systemctl is used only for the running machine: not with DESTDIR, unless SYSTEMCTL names a program.
 has_systemd() {
     [ -n "${SYSTEMCTL:-}" ] || { [ -z "$DESTDIR" ] && command -v systemctl >/dev/null; }
 }
 
-is_booted() { # with systemd; not so in a root file system that is only being prepared
+is_booted() { # whether systemd runs, which it does not while a root file system is prepared
     [ -n "${SYSTEMCTL:-}" ] || { has_systemd && [ -d /run/systemd/system ]; }
 }
 
 control() { "${SYSTEMCTL:-systemctl}" "$@"; }
 
-is_packaged() { # dpkg brings unit, command and apt's packages
+is_packaged() { # whether the Debian package has installed the unit, the command and apt's packages
     [ -e "$DESTDIR/usr/lib/systemd/system/$unit" ]
 }
 
-current_release() { # the name of the version that runs; empty where there is none
+current_release() { # the name of the current version; empty if there is none
     [ ! -L "$root/current" ] || basename "$(readlink "$root/current")"
 }
 

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# What the installer says: steps, warnings, and the one line with which it fails.
+# Prints steps, warnings, and the one-line error.
 
 log=$(mktemp)
-failed="" # whether fail has said why
+failed="" # whether fail has printed the reason
 
 say() { printf '%s\n' "$*"; }
 
@@ -15,13 +15,13 @@ fail() { # CODE SENTENCE
     exit "$1"
 }
 
-step() { # SENTENCE COMMAND...: the command runs in this shell, unless this is a dry run
+step() { # SENTENCE COMMAND...: runs the command in this shell, except in a dry run
     say "$1"
     shift
     [ -n "$dry_run" ] || "$@"
 }
 
-quietly() { # PROGRAM...: what it prints is kept for the case that it fails
+quietly() { # PROGRAM...: keeps its output for the error message
     "$@" >"$log" 2>&1 </dev/null || fail 3 "$(explain "$1")"
 }
 

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Makes a version the one that runs, and goes back where it does not start.
+# Switches to a version, and returns to the previous one if it does not start.
 
 go_back_to=""
 still_waiting=124
@@ -19,18 +19,17 @@ switch_to() { # RELEASE
     if [ -z "$use_start" ] || ! is_booted; then
         return
     elif [ "$before" = "$1" ] && [ -n "$active" ] && [ "$as_it_was" = "$(unit_text)" ]; then
-        say "$unit runs already"
+        say "$unit is already running"
     else
         step "starting $unit, and waiting until it is ready" restart "$1"
     fi
 }
 
-put_unit() { # RELEASE: the unit and its drop-ins, as that version has them
-    local from=$versions/$1/systemd number=0
+put_unit() { # RELEASE: installs that version's unit and drop-ins
+    local from=$versions/$1/systemd
     is_packaged || put_with_prefix "$from/$unit" "$unit_file"
-    ! has_systemd || number=$(control --version | awk 'NR == 1 { print $2 }')
-    put_drop_in "$from" backoff "$([ "$number" -lt 254 ] || echo yes)"
-    # A unit with a group that does not exist is not started.
+    put_drop_in "$from" backoff "" # of an earlier version, which waited up to five minutes before a restart
+    # systemd does not start a unit with a group that does not exist.
     put_drop_in "$from" pins "$(! getent group gpio i2c spi >/dev/null || echo yes)"
     put_drop_in "$from" network "$(sinks_on_network "$1")"
     ! is_booted || quietly control daemon-reload
@@ -38,11 +37,14 @@ put_unit() { # RELEASE: the unit and its drop-ins, as that version has them
 
 unit_text() { cat "$unit_file" "$drop_ins"/*.conf 2>/dev/null || true; }
 
-sinks_on_network() { # RELEASE: their names, as the configuration asks for them
+sinks_on_network() { # RELEASE: the enabled sinks that need a network
     "$versions/$1/venv/bin/python" -I - "$DESTDIR$config" 2>/dev/null <<END || true
 import pathlib, sys
-from edge.config import read_settings
-from edge.doctor.network import sinks_on_network
+from edge.settings.load import read_settings
+try:
+    from edge.doctor.service import sinks_on_network
+except ImportError: # a version from before the module was merged, to which an upgrade may return
+    from edge.doctor.network import sinks_on_network
 print(*sinks_on_network(read_settings(pathlib.Path(sys.argv[1]))))
 END
 }
@@ -56,12 +58,12 @@ put_drop_in() { # FOLDER NAME WANTED
     fi
 }
 
-put_with_prefix() { # FROM TO: the same with another PREFIX, where one is named
+put_with_prefix() { # FROM TO: replaces the default prefix by PREFIX
     put "$1" "$2"
     [ "$PREFIX" = /opt/edge-emotion ] || quietly sed -i "s|/opt/edge-emotion|$PREFIX|g" "$2"
 }
 
-point_to() { # RELEASE: at no moment there is no current version
+point_to() { # RELEASE: atomic, so there is always a current version
     quietly ln -sfn "versions/$1" "$root/current.part"
     quietly mv -T "$root/current.part" "$root/current"
 }
@@ -86,11 +88,11 @@ restart() { # RELEASE
     elif [ "$result" = "$still_waiting" ]; then
         warn "installed and started, but not ready yet: $reason"
     else
-        warn "installed, but it does not run: $reason: edge-emotion doctor says what is wrong"
+        warn "installed, but it does not run: $reason: edge-emotion doctor shows what is wrong"
     fi
 }
 
-await_ready() { # systemd waits as long as the service asks it to: without a camera for ever
+await_ready() { # without a camera the service asks systemd for more time, without end
     local deadline=$((SECONDS + ready_s))
     control restart --no-block "$unit" >"$log" 2>&1 || return
     while has_job; do
@@ -102,7 +104,7 @@ await_ready() { # systemd waits as long as the service asks it to: without a cam
     control is-active --quiet "$unit"
 }
 
-has_job() { # while it stops and starts
+has_job() { # whether it is stopping or starting
     case $(control show --value -p Job "$unit" 2>/dev/null) in
         "" | 0) return 1 ;;
     esac
@@ -110,24 +112,24 @@ has_job() { # while it stops and starts
 
 lacks_camera() { [[ $(control show --value -p StatusText "$unit" 2>/dev/null) == "camera lost"* ]]; }
 
-why() { # SINCE: the program's last error, or else what it says of itself
-    local said
-    said=$(journalctl --since "$1" --priority err --output cat --lines 1 --quiet "_SYSTEMD_UNIT=$unit" 2>/dev/null) || true
-    said=${said:-$(control show --value -p StatusText "$unit" 2>/dev/null)} || true
-    echo "${said:-journalctl -u $unit says why}"
+why() { # SINCE: the last error in the journal, or else the service's status
+    local reason
+    reason=$(journalctl --since "$1" --priority err --output cat --lines 1 --quiet "_SYSTEMD_UNIT=$unit" 2>/dev/null) || true
+    reason=${reason:-$(control show --value -p StatusText "$unit" 2>/dev/null)} || true
+    echo "${reason:-journalctl -u $unit shows why}"
 }
 
-go_back() { # the user's own wish
+go_back() { # --rollback
     local before after
     before=$(current_release)
     after=$(previous_release)
     [ -n "$after" ] || fail 2 "expected a version before ${before:-this one} in $versions, found none"
     take_lock
     switch_to "$after"
-    [ -n "$dry_run" ] || say "version $after is current in place of $before"
+    [ -n "$dry_run" ] || say "version $after is now current instead of $before"
 }
 
-previous_release() { # the newest complete one that is not current
+previous_release() { # the newest complete version that is not current
     local folder
     [ -d "$versions" ] || return 0
     find "$versions" -mindepth 2 -maxdepth 2 -name complete -printf '%T@ %h\n' | sort -rn |
@@ -136,7 +138,7 @@ previous_release() { # the newest complete one that is not current
         done
 }
 
-prune() { # one version before is kept
+prune() { # keeps one previous version
     local kept folder
     kept=$(previous_release)
     for folder in "$versions"/*; do
@@ -152,15 +154,15 @@ on_exit() {
     trap '' HUP INT TERM
     if [ -n "$building" ]; then rm -rf -- "$building"; fi
     if [ -n "$go_back_to" ]; then
-        say "going back to version $go_back_to"
+        say "returning to version $go_back_to"
         point_to "$go_back_to"
         put_unit "$go_back_to"
         await_ready || warn "version $go_back_to does not start either: edge-emotion doctor"
     fi
     if [ "$code" -gt 128 ]; then
-        printf 'error: interrupted: what ran before still runs; run this again\n' >&2
+        printf 'error: interrupted: the previous version still runs; run this again\n' >&2
     elif [ "$code" != 0 ] && [ -z "$failed" ]; then
-        printf 'error: stopped by something that nobody foresaw (%s): what ran before still runs\n' "$(tail -1 "$log")" >&2
+        printf 'error: unexpected failure (%s): the previous version still runs\n' "$(tail -1 "$log")" >&2
     fi
     rm -f -- "$log"
     exit "$code"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the release archive: one file that installs without a network. `make dist` calls it with the tools installed.
+# Builds the release archive, which installs without a network; `make dist` installs the tools and calls it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -16,14 +16,14 @@ folder=$work/$name
 
 systemd/release/stage.sh "$folder"
 for script in install.sh uninstall.sh; do
-    # shellcheck disable=SC2016  # for the shell that runs it
+    # shellcheck disable=SC2016  # expanded by the script that is written
     printf '#!/bin/sh\nexec "${0%%/*}/systemd/%s" "$@"\n' "$script" >"$folder/$script"
     chmod 755 "$folder/$script"
 done
 (cd "$folder" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum) >"$work/SHA256SUMS"
 mv "$work/SHA256SUMS" "$folder"
 
-# The same input gives the same bytes: order, owners and times are fixed.
+# Order, owners and times are fixed, so that equal input gives equal bytes.
 mkdir -p "$out"
 tar --create --directory "$work" --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX \
     --mtime="@${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}" "$name" | gzip -n -1 >"$work/$name.tar.gz"

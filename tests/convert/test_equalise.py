@@ -1,4 +1,4 @@
-"""Equalised channels: the same answers in float32, better ones in int8."""
+"""Equalised channels: the same predictions in float32, better ones in int8."""
 
 import keras
 import numpy as np
@@ -6,15 +6,13 @@ import pytest
 from keras import layers
 
 from convert.equalise import equalise
-from convert.export import export
-from convert.quantize import quantize
-from convert.ranges import measure_ranges
 from edge.vision.crop import to_unit
-from edge.vision.interpreter import open_interpreter
+
+pytestmark = pytest.mark.slow
 
 
 def uneven(*chain, seed=0):
-    """A net of these layers, whose channels differ by orders of magnitude."""
+    """Return a net of these layers whose channels differ by orders of magnitude."""
     keras.utils.set_random_seed(seed)
     rng = np.random.default_rng(seed)
     net = keras.Sequential([keras.Input((48, 48, 1)), *chain, layers.Dense(7, activation="softmax")])
@@ -27,26 +25,27 @@ def uneven(*chain, seed=0):
     return net
 
 
-def int8_accuracy(model, calibration, faces):
-    """Share of right answers of a net in int8."""
-    float_model = export(model)
-    interpreter, _ = open_interpreter(quantize(float_model, measure_ranges(float_model, calibration)))
-    entry, end = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
-    right = 0
-    for face, code in zip(faces.pixels, faces.codes, strict=True):
-        interpreter.set_tensor(entry, (face ^ 0x80).view(np.int8)[None, ..., None])
-        interpreter.invoke()
-        right += int(interpreter.get_tensor(end)[0].argmax() == code)
-    return right / len(faces)
+def unchanged(net, other):
+    """Return whether all weights of two nets are equal."""
+    return all((old == new).all() for old, new in zip(net.get_weights(), other.get_weights(), strict=True))
 
 
-def test_a_net_that_int8_ruins_is_repaired(trained, fragile, calibration):
-    """One channel 100,000 times larger: int8 loses the answers, and keeps all of them after equalising."""
-    faces, net = trained.data.validation, keras.models.load_model(fragile)
-    wanted = net.predict(to_unit(faces.pixels)[..., None], verbose=0).argmax(axis=1)
-    assert (wanted == faces.codes).mean() == 1.0
-    assert int8_accuracy(net, calibration, faces) < 0.9
-    assert int8_accuracy(equalise(net), calibration, faces) == 1.0
+def predictions(net, calibration):
+    """Return the net's probabilities for the calibration faces."""
+    return net.predict(calibration.faces, verbose=0)
+
+
+def test_a_net_that_int8_ruins_is_repaired(trained, fragile, to_int8, probabilities_of):
+    """A net with one channel 100,000 times larger loses accuracy in int8, and none after equalisation."""
+    split, net = trained.data.validation, keras.models.load_model(fragile)
+    faces = to_unit(split.pixels)[..., None]
+
+    def accuracy(probabilities):
+        return (probabilities.argmax(axis=1) == split.codes).mean()
+
+    assert accuracy(net.predict(faces, verbose=0)) == 1.0
+    assert accuracy(probabilities_of(to_int8(net), faces)) < 0.9
+    assert accuracy(probabilities_of(to_int8(equalise(net)), faces)) == 1.0
 
 
 CHAINS = {
@@ -84,15 +83,14 @@ CHAINS = {
 
 
 @pytest.mark.parametrize("chain", CHAINS.values(), ids=CHAINS)
-def test_the_answers_stay_the_same_to_the_last_bit(chain, calibration):
-    """Factors that are powers of two round nothing; yet weights have changed, and the net given has not."""
+def test_the_predictions_stay_the_same_to_the_last_bit(chain, calibration):
+    """Equalisation changes weights of a copy, and rounds nothing: the predictions are equal to the last bit."""
     net = uneven(*chain())
     before = net.get_weights()
     other = equalise(net)
     assert any((old != new).any() for old, new in zip(before, other.get_weights(), strict=True))
     assert all((old == new).all() for old, new in zip(before, net.get_weights(), strict=True))
-    faces = calibration.faces
-    assert np.array_equal(other.predict(faces, verbose=0), net.predict(faces, verbose=0))
+    assert np.array_equal(predictions(other, calibration), predictions(net, calibration))
 
 
 @pytest.mark.parametrize(
@@ -100,12 +98,12 @@ def test_the_answers_stay_the_same_to_the_last_bit(chain, calibration):
     [layers.Activation("sigmoid"), layers.ReLU(max_value=6), layers.Activation("elu"), layers.Softmax()],
     ids=["sigmoid", "relu6", "elu", "softmax"],
 )
-def test_what_bends_its_input_is_left_alone(between, calibration):
-    """A saturating activation does not give twice as much for twice as much."""
+def test_a_saturating_activation_between_is_left_alone(between, calibration):
+    """Layers around an activation that does not scale with its input are not equalised."""
     net = uneven(layers.Conv2D(4, 5, 4), layers.BatchNormalization(), between, layers.Flatten())
     other = equalise(net)
-    assert all((old == new).all() for old, new in zip(net.get_weights(), other.get_weights(), strict=True))
-    assert np.array_equal(other.predict(calibration.faces, verbose=0), net.predict(calibration.faces, verbose=0))
+    assert unchanged(net, other)
+    assert np.array_equal(predictions(other, calibration), predictions(net, calibration))
 
 
 @pytest.mark.parametrize(
@@ -120,17 +118,17 @@ def test_what_bends_its_input_is_left_alone(between, calibration):
     ids=["sigmoid inside", "groups", "several depths", "without gamma", "another axis"],
 )
 def test_pairs_of_another_kind_are_left_alone(chain):
-    """What is not understood is not touched: no factor fits channels that are mixed, bent or not scaled."""
+    """Layers whose channels are mixed, saturated or not scaled are not equalised."""
     net = keras.Sequential([keras.Input((48, 48, 1)), *chain, layers.Softmax()])
     rng = np.random.default_rng(0)
     for weights in net.trainable_variables:
         weights.assign(rng.normal(size=weights.shape) * 10 ** rng.uniform(-3, 3, weights.shape[-2:]))
     other = equalise(net)
-    assert all((old == new).all() for old, new in zip(net.get_weights(), other.get_weights(), strict=True))
+    assert unchanged(net, other)
 
 
-def test_what_two_layers_take_is_left_alone(calibration):
-    """A residual's shortcut shares the tensor: made smaller for one layer, it would be wrong for the other."""
+def test_an_output_that_two_layers_read_is_left_alone(calibration):
+    """The input of a residual block is not equalised, because block and shortcut both read it."""
     keras.utils.set_random_seed(0)
     face = keras.Input((48, 48, 1))
     stem = layers.ReLU()(layers.BatchNormalization()(layers.Conv2D(4, 5, 4)(face)))
@@ -138,28 +136,28 @@ def test_what_two_layers_take_is_left_alone(calibration):
     net = keras.Model(face, layers.Dense(7, activation="softmax")(layers.Flatten()(tensor)))
     net.layers[2].gamma.assign([1e4, 1.0, 1e-4, 1.0])
     other = equalise(net)
-    assert all((old == new).all() for old, new in zip(net.get_weights(), other.get_weights(), strict=True))
-    assert np.array_equal(other.predict(calibration.faces, verbose=0), net.predict(calibration.faces, verbose=0))
+    assert unchanged(net, other)
+    assert np.array_equal(predictions(other, calibration), predictions(net, calibration))
 
 
 @pytest.mark.parametrize("functional", [True, False])
 def test_a_net_inside_a_net_is_equalised_too(calibration, functional):
-    """A pretrained base is one layer of the whole, whichever way it was built."""
+    """The layers of a net that is one layer of another are equalised, whether it is sequential or functional."""
     base = uneven(*CHAINS["convolution, normalization, ReLU, convolution"]())
     if functional:
         base = keras.Model(base.inputs[0], base.outputs[0])
     face = keras.Input((48, 48, 1))
     net = keras.Model(face, layers.Softmax()(base(face)))
     other = equalise(net)
-    assert any((old != new).any() for old, new in zip(net.get_weights(), other.get_weights(), strict=True))
-    assert np.array_equal(other.predict(calibration.faces, verbose=0), net.predict(calibration.faces, verbose=0))
+    assert not unchanged(net, other)
+    assert np.array_equal(predictions(other, calibration), predictions(net, calibration))
 
 
 def test_a_dead_channel_stays_dead(calibration):
-    """Its reach is nought: nothing is divided by it."""
+    """A channel with a reach of zero divides nothing: predictions stay finite and equal."""
     net = uneven(*CHAINS["convolution, normalization, ReLU, convolution"]())
     net.layers[1].gamma.assign([0.0, 1e4, 1.0, 1e-3])
     net.layers[1].beta.assign([0.0, 1.0, 1.0, 1.0])
-    answers = equalise(net).predict(calibration.faces, verbose=0)
-    assert np.array_equal(answers, net.predict(calibration.faces, verbose=0))
-    assert np.isfinite(answers).all()
+    found = predictions(equalise(net), calibration)
+    assert np.array_equal(found, predictions(net, calibration))
+    assert np.isfinite(found).all()

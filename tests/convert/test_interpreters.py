@@ -1,75 +1,81 @@
-"""The interpreter of another environment is asked through files, and answers for itself."""
+"""Models in both interpreter packages: predictions and latency, in this process and in another."""
 
 import sys
 
 import numpy as np
 import pytest
 
-from convert import ask
-from convert.delegates import count_delegated
-from convert.interpreters import PYTHON, NotAsked, ask_plain, ask_tflite_runtime
-from convert.latency import measure_latency
-from convert.quantize import quantize
+from convert.bare_interpreter import PROGRESS_STEP
+from convert.interpreters import (
+    PYTHON_VARIABLE,
+    InterpreterMissing,
+    measure_latency,
+    run_litert_kernels,
+    run_tflite_runtime,
+)
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
 def faces(trained):
-    """As int8 stores them, more than the script counts at once."""
+    """More int8 faces than the script reports progress for at once."""
     stored = (trained.data.training.pixels ^ 0x80).view(np.int8)
-    assert len(stored) > ask.STEP
+    assert len(stored) > PROGRESS_STEP
     return stored
 
 
-def test_answers_come_back_face_by_face(int8_content, faces, tflite_python):  # noqa: ARG001  # asked for
-    """In the order of the faces, with the package's version and a time."""
-    told, answers = ask_tflite_runtime(int8_content, faces)
-    assert told.interpreter.startswith("tflite-runtime 2.")
-    assert told.median_us > 0
-    assert np.abs(answers.astype(int) - ask_plain(int8_content, faces)).max() <= 1
+def python_that(folder, line):
+    """Return the path of a stand-in for Python that runs a line of shell."""
+    path = folder / "python"
+    path.write_text(f"#!/bin/sh\n{line}\n")
+    path.chmod(0o755)
+    return str(path)
 
 
-def test_a_model_that_it_does_not_open_is_told(faces, tflite_python):  # noqa: ARG001  # asked for
-    """The package's own reason, in one line; the process does not fail."""
-    told, answers = ask_tflite_runtime(b"\x1c\x00\x00\x00TFL3" + bytes(100), faces)
-    assert told.refused
-    assert answers is None
+@pytest.mark.usefixtures("tflite_python")
+def test_predictions_come_back_in_the_order_of_the_faces(int8_content, faces):
+    """tflite-runtime in its own process returns the outputs in order, with its version and its latency."""
+    run, outputs = run_tflite_runtime(int8_content, faces)
+    assert run.interpreter.startswith("tflite-runtime 2.")
+    assert run.median_us > 0
+    assert np.abs(outputs.astype(int) - run_litert_kernels(int8_content, faces)).max() <= 1
 
 
-def test_a_crash_is_told(int8_content, faces, tmp_path, monkeypatch):
-    """A process that dies of a signal has not opened the model."""
-    monkeypatch.setenv(PYTHON, str(script(tmp_path, "kill -SEGV $$")))
-    told, answers = ask_tflite_runtime(int8_content, faces)
-    assert told.refused == "it crashed with signal 11"
-    assert answers is None
+@pytest.mark.usefixtures("tflite_python")
+def test_a_model_that_tflite_runtime_does_not_open_is_reported(faces):
+    """A model that tflite-runtime refuses comes back with its reason, and is no failure of the process."""
+    run, outputs = run_tflite_runtime(b"\x1c\x00\x00\x00TFL3" + bytes(100), faces)
+    assert run.refused
+    assert outputs is None
 
 
-def test_a_python_without_the_package_is_no_fault_of_the_model(int8_content, faces, monkeypatch):
-    """The tests' own has none: the reason is its last line."""
-    monkeypatch.setenv(PYTHON, sys.executable)
-    asked = ask_tflite_runtime(int8_content, faces)
-    assert isinstance(asked, NotAsked)
-    assert "No module named 'tflite_runtime'" in asked.reason
+def test_a_crash_counts_as_a_refusal(int8_content, faces, tmp_path, monkeypatch):
+    """A process that dies of a signal is reported as one that did not open the model."""
+    monkeypatch.setenv(PYTHON_VARIABLE, python_that(tmp_path, "kill -SEGV $$"))
+    run, outputs = run_tflite_runtime(int8_content, faces)
+    assert run.refused == "it crashed with signal 11"
+    assert outputs is None
 
 
-def test_a_silent_failure_is_told_as_one(int8_content, faces, tmp_path, monkeypatch):
-    monkeypatch.setenv(PYTHON, str(script(tmp_path, "exit 1")))
-    assert ask_tflite_runtime(int8_content, faces).reason.endswith("it ended without a word")
+def test_a_python_without_the_package_counts_as_missing(int8_content, faces, monkeypatch):
+    """A Python without tflite-runtime is no fault of the model: the reason is the last line of its traceback."""
+    monkeypatch.setenv(PYTHON_VARIABLE, sys.executable)
+    missing = run_tflite_runtime(int8_content, faces)
+    assert isinstance(missing, InterpreterMissing)
+    assert "No module named 'tflite_runtime'" in missing.reason
 
 
-def test_xnnpack_takes_all_but_the_softmax(int8_content):
-    """Counted through the graph: the delegate ends where the softmax begins, which XNNPACK has not in int8."""
-    assert count_delegated(int8_content) == (4, 3)
+def test_a_failure_without_a_message_counts_as_missing(int8_content, faces, tmp_path, monkeypatch):
+    """A Python that fails without any message is reported as missing, with a reason that says so."""
+    monkeypatch.setenv(PYTHON_VARIABLE, python_that(tmp_path, "exit 1"))
+    assert run_tflite_runtime(int8_content, faces).reason.endswith("it ended without a message")
 
 
-def test_an_operation_between_two_delegates_is_not_delegated(float_inside):
-    """Sine is not XNNPACK's, what stands before and after it is."""
-    operations, delegated = count_delegated(float_inside)
-    assert 0 < delegated < operations - 1
-
-
-def test_latency_is_taken_of_each_precision_in_each_package(float_model, ranges, int8_content, tflite_python):  # noqa: ARG001
-    """float32 and int8 side by side, with machine and date."""
-    models = {"float32": quantize(float_model, None, precision="float32"), "int8": int8_content}
+@pytest.mark.usefixtures("tflite_python")
+def test_latency_is_measured_for_each_precision_in_each_package(content_of):
+    """Every precision has a latency in both packages, with size, machine and number of cores."""
+    models = {precision: content_of(precision) for precision in ("float32", "int8")}
     rows = measure_latency(models)
     assert [(row.precision, row.interpreter.split()[0]) for row in rows] == [
         (precision, package) for precision in models for package in ("ai-edge-litert", "tflite-runtime")
@@ -77,11 +83,3 @@ def test_latency_is_taken_of_each_precision_in_each_package(float_model, ranges,
     assert all(
         row.median_us > 0 and "cores" in row.machine and row.size_bytes == len(models[row.precision]) for row in rows
     )
-
-
-def script(folder, line):
-    """A stand-in for a Python that goes wrong."""
-    path = folder / "python"
-    path.write_text(f"#!/bin/sh\n{line}\n")
-    path.chmod(0o755)
-    return path

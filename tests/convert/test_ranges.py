@@ -1,20 +1,22 @@
-"""The ranges of a calibration: measured, kept, and given only to the checkpoint they were measured on."""
+"""The ranges of a calibration: their measurement, their file, and the check that they belong to a checkpoint."""
 
+import keras
 import msgspec
 import numpy as np
 import pytest
 
 from convert.activations import list_activations
-from convert.export import export, weights_sha256
 from convert.quantize import quantize
 from convert.ranges import check_belongs, measure_ranges, ranges_bytes, ranges_path, read_ranges
+from convert.tensorflow_converter import export, weights_sha256
 from edge.errors import ModelError
+from edge.model.interpreter import open_interpreter
+
+pytestmark = pytest.mark.slow
 
 
 def test_ranges_are_the_extremes_that_keras_finds(trained, ranges, calibration):
-    """Every activation's range against the layer's own output in Keras: nothing is clipped, smoothed or left out."""
-    import keras  # noqa: PLC0415
-
+    """An activation's range is exactly that of the layer's output in Keras: not clipped, not smoothed."""
     found = {measured.op: (measured.low, measured.high) for measured in ranges.ranges}
     layers = trained.model.layers
     for op, layer in (("CONV_2D", layers[2]), ("SOFTMAX", layers[-1])):
@@ -23,19 +25,16 @@ def test_ranges_are_the_extremes_that_keras_finds(trained, ranges, calibration):
     assert found["INPUT"] == (0.0, 1.0)
 
 
-def test_a_kept_calibration_rebuilds_the_same_bytes(float_model, ranges, tmp_path):
-    """What a clean clone does: read the numbers beside the checkpoint, and get the file that was published."""
+def test_ranges_from_their_file_give_the_same_model(float_model, ranges, int8_content, tmp_path):
+    """Ranges that were written to a file and read again give the same int8 model, byte for byte."""
     path = tmp_path / "net.ranges.json"
     path.write_bytes(ranges_bytes(ranges))
     assert read_ranges(path) == ranges
-    for backend in ("tensorflow", "litert"):
-        assert quantize(float_model, read_ranges(path), backend=backend) == quantize(
-            float_model, ranges, backend=backend
-        )
+    assert quantize(float_model, read_ranges(path)) == int8_content
 
 
-def test_the_file_says_where_it_comes_from_and_holds_no_picture(ranges, trained):
-    """Data set, split, faces, seed and classes; two numbers for each activation and no more."""
+def test_the_file_names_its_origin_and_holds_no_image(ranges, trained):
+    """The file records data set, split, faces, seed and classes, and two numbers for each activation."""
     assert ranges.description == "42 faces of FER2013 Training, balanced over classes, seed 0"
     assert ranges.counts == dict.fromkeys(trained.data.labels, 6)
     assert (ranges.temperature, ranges.equalised) == (1.0, False)
@@ -44,20 +43,15 @@ def test_the_file_says_where_it_comes_from_and_holds_no_picture(ranges, trained)
 
 
 def test_the_range_decides_the_scale(float_model, ranges):
-    """Both back-ends take the numbers that they are given: twice the range, twice the step."""
-    from edge.vision.interpreter import open_interpreter  # noqa: PLC0415
-
+    """Twice the range of the input gives an int8 model with twice the input scale."""
     wider = msgspec.structs.replace(ranges.ranges[0], high=2.0)
     doubled = msgspec.structs.replace(ranges, ranges=(wider, *ranges.ranges[1:]))
-    for backend in ("tensorflow", "litert"):
-        interpreter, _ = open_interpreter(quantize(float_model, doubled, backend=backend))
-        assert interpreter.get_input_details()[0]["quantization"] == (pytest.approx(2 / 255), -128)
+    interpreter, _ = open_interpreter(quantize(float_model, doubled))
+    assert interpreter.get_input_details()[0]["quantization"] == (pytest.approx(2 / 255), -128)
 
 
 def test_another_checkpoints_ranges_are_refused(trained, float_model, ranges):
-    """Trained on by one step, and the old ranges are no longer its own."""
-    import keras  # noqa: PLC0415
-
+    """Ranges are refused once the checkpoint's weights have changed, and accepted for their own checkpoint."""
     other = keras.models.clone_model(trained.model)
     other.set_weights([weights + np.float32(1e-6) for weights in trained.model.get_weights()])
     with pytest.raises(ModelError, match=r"ranges: expected those of the weights \w+…, found those of \w+…: calibrate"):
@@ -66,17 +60,15 @@ def test_another_checkpoints_ranges_are_refused(trained, float_model, ranges):
 
 
 def test_ranges_of_another_graph_are_refused(float_model, ranges):
-    """The weights are the same, but this converter makes other operations of them."""
+    """Ranges are refused if the converter makes other operations from the same weights."""
     shorter = msgspec.structs.replace(ranges, ranges=ranges.ranges[:-1])
-    with pytest.raises(ModelError, match=r"found 4 of another graph: calibrate anew"):
+    with pytest.raises(ModelError, match=r"found 4 of another graph: calibrate again"):
         quantize(float_model, shorter)
     assert len(list_activations(float_model.content)) == 5
 
 
 def test_the_hash_is_of_the_weights_alone(trained, tmp_path):
-    """The same net from a file has it too; a reshaped kernel of the same numbers has not."""
-    import keras  # noqa: PLC0415
-
+    """A net read from a file has the original's hash; a kernel of the same numbers in another shape has another."""
     trained.model.save(tmp_path / "copy.keras")
     assert weights_sha256(keras.models.load_model(tmp_path / "copy.keras")) == weights_sha256(trained.model)
     wide, tall = (keras.Sequential([keras.Input(shape), keras.layers.Dense(n)]) for shape, n in (((2,), 3), ((3,), 2)))
@@ -89,8 +81,8 @@ def test_the_hash_is_of_the_weights_alone(trained, tmp_path):
     ("content", "message"),
     [(None, "expected the ranges of a calibration here, found nothing"), (b"{", "found: Input data was truncated")],
 )
-def test_a_file_that_is_none_is_told_in_one_line(tmp_path, content, message):
-    """Missing or cut off."""
+def test_an_unreadable_file_is_refused_in_one_line(tmp_path, content, message):
+    """A missing or truncated ranges file is refused in one line with its path."""
     path = tmp_path / "net.ranges.json"
     if content is not None:
         path.write_bytes(content)
@@ -102,7 +94,7 @@ def test_a_file_that_is_none_is_told_in_one_line(tmp_path, content, message):
 
 @pytest.mark.parametrize(("key", "value"), [("schema_version", 9), ("weights_sha256", "x"), ("misspelt", 1)])
 def test_a_file_of_another_schema_is_refused(ranges, tmp_path, key, value):
-    """A later version, a hash that is none, an unknown key."""
+    """A ranges file with a later version, a malformed hash or an unknown key is refused."""
     record = msgspec.json.decode(ranges_bytes(ranges)) | {key: value}
     path = tmp_path / "net.ranges.json"
     path.write_bytes(msgspec.json.encode(record))
@@ -110,12 +102,12 @@ def test_a_file_of_another_schema_is_refused(ranges, tmp_path, key, value):
         read_ranges(path)
 
 
-def test_the_ranges_stand_beside_the_checkpoint(tmp_path):
-    """edge_small.keras and edge_small.ranges.json."""
+def test_the_ranges_file_is_beside_the_checkpoint(tmp_path):
+    """The ranges of edge_small.keras are in edge_small.ranges.json, in the same folder."""
     assert ranges_path(tmp_path / "edge_small.keras") == tmp_path / "edge_small.ranges.json"
 
 
-def test_what_was_done_to_the_checkpoint_is_kept(float_model, calibration):
-    """A clean clone has to divide the logits by the same number, and to equalise or not, before it exports."""
+def test_temperature_and_equalisation_are_recorded(float_model, calibration):
+    """The ranges record temperature and equalisation, which a rebuild must apply to the checkpoint first."""
     ranges = measure_ranges(float_model, calibration, temperature=1.3, equalised=True)
     assert (ranges.temperature, ranges.equalised) == (1.3, True)

@@ -1,4 +1,4 @@
-"""Confidences become shares of right answers, and no answer changes."""
+"""The temperature makes confidence match accuracy, and changes no predicted class."""
 
 import keras
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from convert.temperature import at_temperature, divide_logits, fit_temperature
-from train.metrics import measure
+from train.evaluation.metrics import compute_metrics
 
 
 def softmax(logits):
@@ -15,26 +15,48 @@ def softmax(logits):
 
 
 @pytest.mark.parametrize("true", [0.5, 1.0, 2.5])
-def test_the_temperature_put_in_is_found_again(true):
-    """Classes are drawn from known probabilities, whose logits are then multiplied."""
+def test_a_known_temperature_is_found_again(true):
+    """The fit finds the factor by which the logits of correct probabilities were multiplied."""
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 1.5, (20_000, 7))
     codes = np.array([rng.choice(7, p=p / p.sum()) for p in softmax(logits).astype(float)])
     shown = softmax(logits * true)
-    assert fit_temperature(shown, codes) == pytest.approx(true, rel=0.03)
+    assert fit_temperature([shown], codes) == pytest.approx(true, rel=0.03)
     labels = [str(code) for code in range(7)]
-    after = measure(at_temperature(shown, fit_temperature(shown, codes)), codes, labels)
+    after = compute_metrics(at_temperature(shown, fit_temperature([shown], codes)), codes, labels)
     assert after.calibration_error < 0.012
 
 
-def test_a_sure_net_has_a_temperature_too():
-    """Probabilities of nought have no logarithm: the fit goes on all the same."""
+def test_probabilities_of_zero_can_be_fitted():
+    """The fit copes with probabilities of exactly zero, which have no logarithm."""
     sure = np.eye(7, dtype=np.float32)[[0, 1, 2, 3, 4, 5, 6]]
-    assert 0.1 <= fit_temperature(sure, np.array([0, 1, 2, 3, 4, 5, 0])) <= 10.0
+    assert 0.1 <= fit_temperature([sure], np.array([0, 1, 2, 3, 4, 5, 0])) <= 10.0
 
 
-def ends():
-    """Nets whose last weights can be found, by how they end."""
+def test_the_average_of_views_is_fitted():
+    """Two views that disagree make a less confident average, so the fit sharpens them more than one view alone."""
+    rng = np.random.default_rng(0)
+    truth = rng.normal(0, 1.5, (20_000, 7))
+    codes = np.array([rng.choice(7, p=p / p.sum()) for p in softmax(truth).astype(float)])
+    views = [softmax(truth + rng.normal(0, 1, truth.shape)) for _ in range(2)]
+    temperature = fit_temperature(views, codes)
+    assert temperature < fit_temperature(views[:1], codes) - 0.1
+    labels = [str(code) for code in range(7)]
+    average = np.mean([at_temperature(view, temperature) for view in views], axis=0)
+    assert compute_metrics(average, codes, labels).calibration_error < 0.02
+
+
+def test_the_correction_is_part_of_the_fit():
+    """Probabilities that a correction sharpens are softened by the temperature before it."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 1.5, (20_000, 7))
+    codes = np.array([rng.choice(7, p=p / p.sum()) for p in softmax(logits).astype(float)])
+    squared = fit_temperature([softmax(logits)], codes, correction=lambda p: p**2 / (p**2).sum(axis=1, keepdims=True))
+    assert squared == pytest.approx(2.0, rel=0.03)
+
+
+def divisible_nets():
+    """Return nets whose last weights can be divided, by their last layers."""
     face = keras.Input((16, 16, 1))
     flat = layers.Flatten()(layers.Conv2D(4, 3, activation="relu")(face))
     wide = layers.Conv2D(7, 3)(face)
@@ -51,11 +73,11 @@ def ends():
     }
 
 
-@pytest.mark.parametrize("name", ends())
+@pytest.mark.parametrize("name", divisible_nets())
 def test_weights_are_divided_so_that_only_confidence_changes(name):
-    """The net's own answers at temperature 0.7 are those that arithmetic expects, with the same likeliest classes."""
+    """Dividing the last weights gives the probabilities that `at_temperature` computes, with the same top classes."""
     keras.utils.set_random_seed(0)
-    model = ends()[name]
+    model = divisible_nets()[name]
     faces = np.random.default_rng(0).random((50, 16, 16, 1), dtype=np.float32)
     before = model.predict_on_batch(faces)
     assert divide_logits(model, 0.7)
@@ -65,8 +87,8 @@ def test_weights_are_divided_so_that_only_confidence_changes(name):
     assert np.array_equal(after.argmax(axis=1), before.argmax(axis=1))
 
 
-def others():
-    """Nets whose weights must be left alone, and why."""
+def indivisible_nets():
+    """Return nets whose weights must be left alone, by the reason."""
     face = keras.Input((16, 16, 1))
     flat = layers.Flatten()(face)
     return {
@@ -82,15 +104,15 @@ def others():
 
 
 def _twice(tensor):
-    """One dense layer, used one time after the other."""
+    """Apply one dense layer twice in a row."""
     square = layers.Dense(7)
     return square(layers.ReLU()(square(layers.Dense(7)(tensor))))
 
 
-@pytest.mark.parametrize("name", others())
-def test_other_ends_are_left_alone(name):
-    """Dividing there would change answers; the net stays at temperature 1."""
-    model = others()[name]
+@pytest.mark.parametrize("name", indivisible_nets())
+def test_nets_with_other_last_layers_are_left_alone(name):
+    """A net whose predicted classes the division could change keeps its weights."""
+    model = indivisible_nets()[name]
     before = model.get_weights()
     assert not divide_logits(model, 0.7)
     assert all(np.array_equal(old, new) for old, new in zip(before, model.get_weights(), strict=True))

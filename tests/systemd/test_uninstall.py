@@ -1,14 +1,14 @@
-"""Uninstalling leaves nothing but what it promises."""
+"""Uninstalling removes everything except configuration, logs and the user's own files."""
 
 import pytest
-from roots import REPOSITORY
+from fake_root import REPOSITORY
 
 MADE_BY_THE_SERVICE = ("var/log/edge-emotion/readings.jsonl", "var/lib/edge-emotion/x")
 
 
 @pytest.fixture
-def used(place, installed):  # noqa: ARG001  # it is there
-    """The root of a machine whose service has run, with something of somebody else's in the same place."""
+def used(place, installed):  # noqa: ARG001  # makes the installation
+    """Root of a machine on which the service has run, with a drop-in of the user's own."""
     for name in (*MADE_BY_THE_SERVICE, "etc/systemd/system/edge-emotion.service.d/mine.conf"):
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         (place / name).write_text("x\n")
@@ -20,7 +20,7 @@ def files(place):
 
 
 def test_configuration_and_logs_stay(install, used):
-    """All else that the installer or the service made is gone."""
+    """Everything else from the installer or the service is removed."""
     done = install(REPOSITORY, script="uninstall.sh")
     assert done.returncode == 0, done.stderr
     assert files(used) == {
@@ -37,7 +37,7 @@ def test_configuration_and_logs_stay(install, used):
 
 
 def test_purging_leaves_nothing(install, used):
-    """Configuration and logs go, too, also after a removal without it."""
+    """`--purge` also removes configuration and logs, even after an uninstallation without it."""
     install(REPOSITORY, script="uninstall.sh")
     done = install(REPOSITORY, "--purge", script="uninstall.sh")
     assert done.returncode == 0, done.stderr
@@ -45,14 +45,14 @@ def test_purging_leaves_nothing(install, used):
 
 
 def test_the_installed_version_can_remove_itself(install, used):
-    """The archive it came from may be gone."""
+    """The installed version has a working uninstaller of its own."""
     done = install(used / "opt/edge-emotion/current", "--purge", script="uninstall.sh")
     assert done.returncode == 0, done.stderr
     assert files(used) == set()
 
 
 def test_a_dry_run_removes_nothing(install, used):
-    """It names what would go."""
+    """`--dry-run` lists what would be removed, and removes nothing."""
     before = files(used)
     done = install(REPOSITORY, "--purge", "--dry-run", script="uninstall.sh")
     assert done.returncode == 0, done.stderr
@@ -61,7 +61,7 @@ def test_a_dry_run_removes_nothing(install, used):
 
 
 def test_files_of_others_in_the_same_folder_stay(install, used):
-    """PREFIX may name a folder in which there is more."""
+    """Other files in PREFIX stay."""
     (used / "opt/edge-emotion/notes.txt").write_text("mine\n")
     install(REPOSITORY, script="uninstall.sh")
     assert (used / "opt/edge-emotion/notes.txt").exists()

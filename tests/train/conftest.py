@@ -1,4 +1,4 @@
-"""Synthetic data sets, a net that trains in a second, and quiet Keras."""
+"""Synthetic data sets, nets that train in a second, and states of runs."""
 
 import os
 
@@ -18,22 +18,21 @@ from numpy.typing import NDArray
 
 from edge.labels import EMOTIONS
 from train.callbacks import Checkpoints
-from train.faces import FaceData, FaceSet
+from train.data.faces import FaceData, FaceSet
+from train.run_folder import TrainingState
 from train.settings import RunSettings
-from train.state import RunState
 
 Row = tuple[int, str, str]
-"""emotion code, pixels, Usage: a row of fer2013.csv."""
-
+"""Emotion code, pixels and Usage: a row of fer2013.csv."""
 
 KERAS_NOISE = (
-    # Keras 3.15 saves its variables through an __array__ of the time before numpy 2.
+    # Keras 3.15 saves its variables through an __array__ without the copy argument of numpy 2.
     "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning",
 )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let only this folder's tests pass over what others' libraries warn of."""
+    """Ignore warnings of other libraries, in the tests of this folder only."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             for line in KERAS_NOISE:
@@ -41,7 +40,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def synthetic_faces(codes: Sequence[int], *, seed: int) -> NDArray[np.uint8]:
-    """(N, 48, 48) uint8: noise with a bright square whose place tells the class, so that a net can learn it."""
+    """Return (N, 48, 48) uint8 noise with a bright square, whose position a net can learn as the class."""
     rng = np.random.default_rng(seed)
     faces = rng.integers(0, 120, (len(codes), 48, 48)).astype(np.uint8)
     for face, code in zip(faces, codes, strict=True):
@@ -52,13 +51,13 @@ def synthetic_faces(codes: Sequence[int], *, seed: int) -> NDArray[np.uint8]:
 
 
 def synthetic_set(each: int, *, classes: int = 7, seed: int) -> FaceSet:
-    """`each` faces of every class."""
+    """Return `each` synthetic faces of every class."""
     codes = list(range(classes)) * each
     return FaceSet(synthetic_faces(codes, seed=seed), np.eye(classes, dtype=np.float32)[codes])
 
 
 def table_rows(each: int = 2) -> list[Row]:
-    """`each` rows of every class in each official split, all different."""
+    """Return `each` rows of every class in each official split, all different."""
     rows = []
     for number, usage in enumerate(("Training", "PublicTest", "PrivateTest")):
         codes = list(range(7)) * each
@@ -68,7 +67,7 @@ def table_rows(each: int = 2) -> list[Row]:
 
 
 def tiny_net(classes: int) -> keras.Model:
-    """A net with all that a checkpoint has to bring back: batch normalization, dropout, optimizer state."""
+    """Return a small net with everything that a checkpoint has to restore: batch normalization, dropout, optimizer."""
     return keras.Sequential(
         [
             keras.Input((48, 48, 1), name="face"),
@@ -83,7 +82,7 @@ def tiny_net(classes: int) -> keras.Model:
 
 
 def transfer_net(classes: int) -> keras.Model:
-    """A net whose first layers are one layer named "base", as in a transfer model."""
+    """Return a net whose first layers form a layer named "base", as in a transfer model."""
     base = keras.Sequential(
         [
             keras.Input((48, 48, 1)),
@@ -100,13 +99,13 @@ def transfer_net(classes: int) -> keras.Model:
 
 @pytest.fixture
 def rows() -> list[Row]:
-    """The rows of a small, complete fer2013.csv."""
+    """Rows of a small, complete fer2013.csv."""
     return table_rows()
 
 
 @pytest.fixture
 def write_table(tmp_path: Path) -> Callable[..., Path]:
-    """Write rows as a table; pandas would quote nothing here either."""
+    """Write rows as a table; return its path."""
 
     def write(rows: list[Row], header: str = "emotion,pixels,Usage", name: str = "fer2013.csv") -> Path:
         path = tmp_path / name
@@ -117,31 +116,43 @@ def write_table(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train in eager mode: for a few small batches that takes half the time of compiling the training step."""
+    compile_model = keras.Model.compile
+    trainer = next(kind for kind in keras.Model.__mro__ if "compile" in vars(kind))
+
+    def compile_eager(self: keras.Model, *arguments: object, **options: object) -> None:
+        compile_model(self, *arguments, **{**options, "run_eagerly": True})
+
+    monkeypatch.setattr(trainer, "compile", compile_eager)  # Keras warns if only the subclass has another one
+
+
+@pytest.fixture
 def tiny_build(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`fit` builds the tiny net, whatever model is named, but for "transfer"."""
+    """Make `fit` build the tiny net for every model name, except "transfer"."""
 
     def build(name: str, *, classes: int, weights: str = "") -> keras.Model:
         assert not weights or name == "transfer"
         return transfer_net(classes) if name == "transfer" else tiny_net(classes)
 
     monkeypatch.setattr("train.fit.build_model", build)
-    monkeypatch.setattr("train.fit.draw_curves", lambda _folder, _history: None)  # a second each: `test_history` draws
+    monkeypatch.setattr("train.fit.draw_history_curves", lambda _folder, _history: None)  # takes a second
 
 
 @pytest.fixture(scope="session")
-def new_state() -> Callable[..., RunState]:
-    """Make the state of a short run that has not begun."""
+def new_state() -> Callable[..., TrainingState]:
+    """Make the state of a short run that has not started."""
 
-    def make(**settings: object) -> RunState:
+    def make(**settings: object) -> TrainingState:
         wanted = {"epochs": 2, "batch_size": 21, "learning_rate": 0.05, "warmup_epochs": 0, "seed": 3, **settings}
-        return RunState(settings=msgspec.convert({"labels": EMOTIONS, "data": "x", **wanted}, RunSettings))
+        return TrainingState(settings=msgspec.convert({"labels": EMOTIONS, "data": "x", **wanted}, RunSettings))
 
     return make
 
 
 @pytest.fixture
 def snapshot(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[int], Path]:
-    """Copy a run's folder as it is after so many epochs: what a power cut would leave."""
+    """Copy a run's folder as it is after a number of epochs, as a power cut would leave it."""
 
     def after(epochs: int) -> Path:
         copy, save = tmp_path / f"after-{epochs}", Checkpoints.on_epoch_end
@@ -159,7 +170,7 @@ def snapshot(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[int],
 
 @pytest.fixture(scope="session")
 def face_data() -> FaceData:
-    """A data set that a net can learn within two epochs."""
+    """A synthetic data set that a net can learn within two epochs."""
     return FaceData(
         "synthetic", EMOTIONS, synthetic_set(12, seed=0), synthetic_set(3, seed=1), synthetic_set(3, seed=2)
     )

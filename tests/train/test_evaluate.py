@@ -1,5 +1,8 @@
-"""The command: one report for any model, on the screen, as a page and as JSON."""
+"""The evaluation command: one report for any model, in the terminal, as a page and as JSON."""
 
+import shutil
+
+import cv2
 import keras
 import msgspec
 import numpy as np
@@ -7,28 +10,44 @@ import pytest
 from keras import layers
 
 from edge.labels import EMOTIONS
-from edge.manifest import model_bytes, read_model
-from edge.shipped import SHIPPED_MODEL
+from edge.model.bundled import BUNDLED_MODEL
+from edge.model.manifest import model_bytes, read_model
+from edge.settings.schema import ClassifySettings
+from train.data.dataset import read_dataset
+from train.data.face_file import write_face_file
 from train.evaluate import main, parse_arguments, report_folder
-from train.predict import predict
-from train.report import Report
-from train.state import BEST, RunSettings, RunState, write_state
+from train.evaluation.metrics import compute_metrics
+from train.evaluation.predict import open_model, predict
+from train.evaluation.report import EvaluationReport
+from train.run_folder import BEST, TrainingState, write_state
+from train.settings import RunSettings
 
-SHIPPED_CHECKPOINT = SHIPPED_MODEL.with_suffix(".keras")
+pytestmark = pytest.mark.slow
+
+ASTRONAUT = BUNDLED_MODEL.parents[1] / "edge" / "assets" / "astronaut_face.png"
+SHIPPED_CHECKPOINT = BUNDLED_MODEL.with_suffix(".keras")
 
 
 def net(classes=7, side=48):
-    """A net that was never trained."""
+    """Return an untrained net."""
     return keras.Sequential(
         [keras.Input((side, side, 1)), layers.AveragePooling2D(8), layers.Flatten(), layers.Dense(classes, "softmax")]
     )
 
 
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    """A saved net that was never trained."""
+    path = tmp_path_factory.mktemp("net") / "net.keras"
+    net().save(path)
+    return path
+
+
 @pytest.fixture
-def here(tmp_path, monkeypatch, rows, write_table):
-    """A folder with a table, a checkpoint and a photograph to work in."""
+def here(tmp_path, monkeypatch, rows, write_table, checkpoint):
+    """Change into a folder with a table, a checkpoint and a photograph."""
     write_table(rows)
-    net().save(tmp_path / "net.keras")
+    shutil.copy(checkpoint, tmp_path)
     (tmp_path / "photos" / "happy").mkdir(parents=True)
     (tmp_path / "photos" / "happy" / "a.jpg").write_bytes(b"")
     (tmp_path / "file").write_text("")
@@ -36,13 +55,25 @@ def here(tmp_path, monkeypatch, rows, write_table):
     return tmp_path
 
 
+@pytest.fixture
+def without_plots(monkeypatch):
+    """Skip the drawing, which takes seconds, and the page that shows the plots."""
+    monkeypatch.setattr("train.evaluation.plots.draw_report", lambda *_: {})
+    monkeypatch.setattr("train.evaluation.page.render_page", lambda *_: "")
+
+
+def some_faces(count):
+    """Return (N, 48, 48) uint8 noise."""
+    return np.random.default_rng(0).integers(0, 256, (count, 48, 48)).astype(np.uint8)
+
+
 def read(folder):
-    """The JSON of a report."""
-    return msgspec.json.decode((folder / "report.json").read_bytes(), type=Report)
+    """Read the JSON of a report."""
+    return msgspec.json.decode((folder / "report.json").read_bytes(), type=EvaluationReport)
 
 
-def test_the_same_figures_stand_on_the_screen_on_the_page_and_in_the_json(here, capsys):
-    """One report for people and machines, in a folder named by what was measured."""
+def test_terminal_page_and_json_have_the_same_data(here, capsys):
+    """The accuracy is printed, on the page and in the JSON, in a folder named by what was measured."""
     assert main(["net.keras", "--data", "fer2013.csv"]) == 0
     folder = here / "reports" / "net-validation"
     report = read(folder)
@@ -56,13 +87,13 @@ def test_the_same_figures_stand_on_the_screen_on_the_page_and_in_the_json(here, 
     assert "reports/net-validation/report.html" in printed
 
 
-def test_a_run_shows_its_epochs(here):
-    """A run's folder is evaluated by its best checkpoint, and its history is drawn."""
+def test_report_of_a_run_shows_its_history(here):
+    """For a run's folder the best checkpoint is evaluated, and the run's history drawn."""
     history = [{"loss": 2.0, "accuracy": 0.2, "val_loss": 2.0, "val_accuracy": 0.3}]
     run = here / "runs" / "mine"
     run.mkdir(parents=True)
     net().save(run / BEST)
-    write_state(run, RunState(settings=RunSettings(labels=EMOTIONS, data="x"), history=history))
+    write_state(run, TrainingState(settings=RunSettings(labels=EMOTIONS, data="x"), history=history))
     assert main(["runs/mine", "--data", "fer2013.csv", "--split", "test"]) == 0
     folder = here / "reports" / "mine-test"
     assert read(folder).history == history
@@ -70,36 +101,115 @@ def test_a_run_shows_its_epochs(here):
     assert (folder / "history.png").is_file()
 
 
-def test_both_ways_is_told_and_has_a_folder_of_its_own(here, capsys):
-    """Beside the figures of one way, which it must not hide."""
+@pytest.mark.usefixtures("without_plots")
+def test_details_of_single_predictions_have_a_folder_of_their_own(here, capsys):
+    """With `--no-both-ways` the details are those of single predictions, and the overview still averages two."""
     assert main(["net.keras", "--data", "fer2013.csv"]) == 0
-    assert main(["net.keras", "--data", "fer2013.csv", "--both-ways"]) == 0
-    both = read(here / "reports" / "net-validation-both-ways")
-    assert both.both_ways
-    assert not read(here / "reports" / "net-validation").both_ways
-    assert "FER2013 PublicTest, both ways" in capsys.readouterr().out
+    assert main(["net.keras", "--data", "fer2013.csv", "--no-both-ways"]) == 0
+    averaged, single = read(here / "reports" / "net-validation"), read(here / "reports" / "net-validation-one-way")
+    assert (averaged.both_ways, single.both_ways) == (True, False)
+    assert averaged.measurements == single.measurements
+    model, data = open_model(here / "net.keras"), read_dataset(here / "fer2013.csv").validation
+    for report, probabilities in (
+        (averaged, predict(model, data.pixels, both_ways=True)),
+        (single, predict(model, data.pixels)),
+    ):
+        assert report.evaluation.official == compute_metrics(probabilities, data.codes, EMOTIONS)
+    assert "FER2013 PublicTest, one way" in capsys.readouterr().out
 
 
-@pytest.mark.usefixtures("here")
-@pytest.mark.parametrize("options", [[], ["--both-ways"]])
-def test_all_of_a_report_is_asked_the_same_way(datasets, monkeypatch, options):
-    """The split, the other model and the majority of FER+."""
-    ways = []
-
-    def predicted(model, pixels, *, both_ways=False):
-        ways.append(both_ways)
-        return predict(model, pixels[:1]).repeat(len(pixels), axis=0)
-
-    monkeypatch.setattr("train.evaluate.predict", predicted)
-    arguments = ["net.keras", "--data", str(datasets / "fer2013"), "--against", "net.keras", "--fer-plus"]
-    assert main([*arguments, *options, "--report", "out"]) == 0
-    assert ways == [bool(options)] * 3
+@pytest.mark.usefixtures("without_plots")
+@pytest.mark.parametrize("options", [[], ["--no-both-ways"]])
+def test_other_model_is_predicted_in_the_same_way(here, options):
+    """A model compared with itself predicts the same for every face."""
+    assert main(["net.keras", "--data", "fer2013.csv", "--against", "net.keras", "--report", "out", *options]) == 0
+    report = read(here / "out")
+    assert report.comparison.evaluation == report.evaluation
+    assert report.comparison.official.only_first == report.comparison.official.only_second == 0
 
 
-def test_a_tflite_and_its_checkpoint_give_nearly_the_same_figures(here, datasets, capsys):
-    """One code for both formats: on real faces int8 answers as its checkpoint does, and the paired test says so."""
+TREES = {
+    "test alone": (["train", "test"], "test"),
+    "validation and test": (["train", "validation", "test"], "validation"),
+    "no splits": ([""], "validation"),
+}
+
+
+@pytest.mark.usefixtures("here", "without_plots")
+@pytest.mark.parametrize(("folders", "measured"), TREES.values(), ids=TREES.keys())
+def test_a_tree_with_a_test_split_alone_is_measured_on_it(tmp_path, capsys, folders, measured):
+    """Validation faces drawn from train/ may be a model's training faces; the command says what it measures."""
+    faces = some_faces(7 * 12)
+    for number, face in enumerate(faces):
+        folder = tmp_path / "tree" / folders[number // 7 % len(folders)] / EMOTIONS[number % 7]
+        folder.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / f"{number}.png"), face)
+    assert main(["net.keras", "--data", "tree"]) == 0
+    assert read(tmp_path / "reports" / f"net-{measured}").evaluation.split == measured
+    assert f"tree: measuring {measured}; --split chooses another split" in capsys.readouterr().out
+    other = "validation" if measured == "test" else "test"
+    assert main(["net.keras", "--data", "tree", "--split", other]) == 0
+    assert read(tmp_path / "reports" / f"net-{other}").evaluation.split == other
+    assert "measuring" not in capsys.readouterr().out
+
+
+@pytest.fixture
+def face_set(here):
+    """A face set: 30 happy, 25 neutral and 2 sad faces in fold 1, others in fold 0."""
+    codes = np.array([3] * 30 + [6] * 25 + [4] * 2 + [0] * 9)
+    faces = np.pad(some_faces(len(codes)), ((0, 0), (12, 12), (12, 12)))
+    folds = np.array([1] * 57 + [0] * 9)
+    write_face_file(here / "own.npz", faces=faces, codes=codes, folds=folds, persons=np.arange(66, dtype=np.uint32))
+    return faces[:57, 12:-12, 12:-12], codes[:57]
+
+
+@pytest.mark.usefixtures("without_plots")
+def test_everyday_mixture_is_measured_on_a_fold_of_a_face_set(here, face_set, capsys):
+    """`--faces` needs no other data, and gives precision and recall of each label, both ways, for a checkpoint too."""
+    assert main(["net.keras", "--faces", "own.npz"]) == 0
+    default, measured = read(here / "reports" / "net-own").measurements
+    assert (default.prior_strength, measured.prior_strength) == (ClassifySettings().prior_strength, 0.0)
+    pixels, codes = face_set
+    expected = compute_metrics(predict(open_model(here / "net.keras"), pixels, both_ways=True), codes, EMOTIONS)
+    assert (measured.kind, measured.dataset, measured.faces) == ("everyday", "own fold 1", 57)
+    assert {label: count for label, count in measured.counts.items() if count} == {"happy": 30, "sad": 2, "neutral": 25}
+    assert sum(measured.predicted.values()) == 57, "predictions of labels without faces are wrong, and count"
+    assert all(measured.precision[label] == 0 for label, count in measured.counts.items() if not count)
+    assert measured.accuracy == pytest.approx(expected.accuracy, abs=1e-6)
+    assert {label: measured.precision[label] for label in expected.precision} == pytest.approx(
+        expected.precision, abs=1e-6
+    )
+    assert measured.recall == pytest.approx(expected.recall, abs=1e-6)
+    assert measured.balanced_accuracy == pytest.approx((expected.recall["happy"] + expected.recall["neutral"]) / 2)
+    printed = capsys.readouterr().out
+    assert "everyday mixture, own fold 1" in printed
+    assert "Confusion" not in printed
+    assert main(["net.keras", "--faces", "own.npz", "--fold", "0"]) == 0
+    assert read(here / "reports" / "net-own").measurements[0].counts["angry"] == 9
+
+
+@pytest.mark.usefixtures("without_plots", "face_set")
+def test_every_set_has_a_row_in_the_overview(here):
+    """All sets of one command are in one report, everyday use first."""
+    shutil.copy(ASTRONAUT, here / "photos" / "happy")
+    sets = ["--data", "fer2013.csv", "--faces", "own.npz", "--photos", "photos", "--rolls", "9"]
+    assert main([str(BUNDLED_MODEL), *sets, "--classes", "5", "--report", "out"]) == 0
+    report = read(here / "out")
+    assert [(row.kind, row.roll_deg) for row in report.measurements[::2]] == [
+        ("everyday", 0.0),
+        ("photographs", 0.0),
+        ("photographs", 9.0),
+        ("labels", 0.0),
+    ]
+    assert report.measurements[-1].accuracy == pytest.approx(report.evaluation.official.accuracy, abs=1e-6)
+    assert len(report.evaluation.labels) == 5
+
+
+@pytest.mark.usefixtures("without_plots")
+def test_tflite_and_its_checkpoint_have_similar_metrics(here, datasets, capsys):
+    """On real faces the int8 model is about as accurate as its checkpoint, and the paired test finds no difference."""
     data = str(datasets / "fer2013-folders")
-    arguments = [str(SHIPPED_MODEL), "--data", data, "--split", "test", "--against", str(SHIPPED_CHECKPOINT)]
+    arguments = [str(BUNDLED_MODEL), "--data", data, "--split", "test", "--against", str(SHIPPED_CHECKPOINT)]
     assert main([*arguments, "--report", "out"]) == 0
     report = read(here / "out")
     assert report.comparison is not None
@@ -110,8 +220,9 @@ def test_a_tflite_and_its_checkpoint_give_nearly_the_same_figures(here, datasets
     assert "Against edge_small.keras" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("without_plots")
 def test_five_classes_of_a_model_of_seven(here):
-    """The other classes' faces are left out, and a face is never called what was not asked for."""
+    """With fewer classes the other classes' faces are left out and never predicted."""
     assert main(["net.keras", "--data", "fer2013.csv", "--classes", "5"]) == 0
     report = read(here / "reports" / "net-validation-5-classes")
     assert len(report.evaluation.labels) == 5
@@ -120,8 +231,9 @@ def test_five_classes_of_a_model_of_seven(here):
     assert np.array(report.evaluation.official.confusion).shape == (5, 5)
 
 
-def test_a_checkpoint_of_others_is_told_its_labels_and_its_range(here):
-    """A 64 px net with labels in its own order answers about the same faces."""
+@pytest.mark.usefixtures("without_plots")
+def test_foreign_checkpoint_needs_labels_and_range(here):
+    """A foreign 64 px net is evaluated with its labels, in its order, and its value range."""
     net(classes=3, side=64).save(here / "theirs.keras")
     arguments = ["theirs.keras", "--data", "fer2013.csv", "--labels", "sad", "happy", "neutral"]
     assert main([*arguments, "--value-range", "-1", "1"]) == 0
@@ -130,8 +242,9 @@ def test_a_checkpoint_of_others_is_told_its_labels_and_its_range(here):
     assert report.evaluation.official.faces == 6
 
 
-def test_left_out_emotions_can_count_as_a_class(here):
-    """Two faces of disgust join the angry ones; without the merge they would be dropped."""
+@pytest.mark.usefixtures("without_plots")
+def test_merged_emotions_count_as_their_class(here):
+    """With `--merge disgust=angry` the faces of disgust count as angry; without it they are dropped."""
     arguments = ["net.keras", "--data", "fer2013.csv", "--classes", "happy,angry", "--report", "out"]
     assert main([*arguments, "--merge", "disgust=angry"]) == 0
     assert read(here / "out").evaluation.official.faces == 6
@@ -139,22 +252,24 @@ def test_left_out_emotions_can_count_as_a_class(here):
     assert read(here / "out").evaluation.official.faces == 4
 
 
-def test_a_run_is_measured_on_data_put_together_as_it_was_for_training(here):
-    """Its merges and its own splits hold, unless other classes are asked for."""
+@pytest.mark.usefixtures("without_plots")
+def test_run_is_measured_on_data_read_as_for_its_training(here):
+    """A run's merges and pooling apply to its evaluation; with other classes only the pooling does."""
     run = here / "run"
     run.mkdir()
     net(classes=2).save(run / BEST)
     settings = RunSettings(labels=("happy", "angry"), merges={"disgust": "angry"}, pooled=True, data="x")
-    write_state(run, RunState(settings=settings))
+    write_state(run, TrainingState(settings=settings))
     assert main(["run", "--data", "fer2013.csv", "--report", "out"]) == 0
     assert read(here / "out").evaluation.dataset == "FER2013 (pooled, disgust as angry)"
     assert main(["run", "--data", "fer2013.csv", "--report", "out", "--classes", "angry,happy"]) == 0
     assert read(here / "out").evaluation.dataset == "FER2013 (pooled)"
 
 
-def test_a_converted_model_is_measured_on_its_runs_splits_too(here):
-    """Its manifest keeps how the run put its data together: pooled splits hold out other faces than the official."""
-    content, manifest = read_model(SHIPPED_MODEL)
+@pytest.mark.usefixtures("without_plots")
+def test_converted_model_is_measured_on_the_splits_of_its_run(here):
+    """The manifest records how the run read its data, so that a converted model is measured on the same splits."""
+    content, manifest = read_model(BUNDLED_MODEL)
     model = here / "mine.tflite"
     manifest = msgspec.structs.replace(manifest, training_run={"pooled": True, "merges": {}})
     model.write_bytes(model_bytes(content, manifest))
@@ -162,8 +277,9 @@ def test_a_converted_model_is_measured_on_its_runs_splits_too(here):
     assert read(here / "out").evaluation.dataset == "FER2013 (pooled)"
 
 
-def test_the_majority_of_fer_plus_is_measured_where_its_people_agree(here, rows, capsys):
-    """Six of ten votes are a majority, five are none, and votes for what is no emotion count among the ten."""
+@pytest.mark.usefixtures("without_plots")
+def test_fer_plus_is_measured_on_faces_with_a_majority(here, rows, capsys):
+    """Six of ten votes are a majority and five are not; votes for no emotion count among the ten."""
     names = ["neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF"]
     spelled = {"happiness": 3, "surprise": 5, "sadness": 4, "anger": 0, "disgust": 1, "fear": 2, "neutral": 6}
     lines = ["Usage,Image name," + ",".join(names)]
@@ -174,29 +290,23 @@ def test_the_majority_of_fer_plus_is_measured_where_its_people_agree(here, rows,
     (here / "fer2013new.csv").write_text("\n".join(lines) + "\n")
     arguments = ["net.keras", "--data", "fer2013.csv", "--fer-plus", "--report", "out"]
     assert main(arguments) == 0
-    report = read(here / "out")
-    assert report.fer_plus is not None
-    assert report.fer_plus.faces == 7
+    majorities = read(here / "out").measurements[0]
+    assert (majorities.kind, majorities.dataset, majorities.faces) == ("majorities", "FER2013 PublicTest", 7)
     assert main([*arguments, "--classes", "5"]) == 0
-    assert read(here / "out").fer_plus.faces == 5
-    (here / "other.csv").write_bytes((here / "fer2013.csv").read_bytes())
-    assert main(["net.keras", "--data", "fer2013.csv", "other.csv", "--fer-plus"]) == 2
-    assert "expected FER2013 alone, found 2 data sets" in capsys.readouterr().err
+    assert read(here / "out").measurements[0].faces == 5
     (here / "fer2013new.csv").write_text("\n".join(lines).replace(",6", ",5") + "\n")
     assert main(arguments) == 3
-    assert "expected faces on which most of FER+ agree, found none" in capsys.readouterr().err
+    assert "expected faces with a majority of FER+ votes, found none" in capsys.readouterr().err
 
 
-def test_photographs_are_measured_the_whole_way(here, capsys):
-    """A folder with nothing to find is an error; with a real face the report has a section of it."""
-    (here / "photos" / "happy" / "b.png").write_bytes(
-        (SHIPPED_MODEL.parents[1] / "edge" / "assets" / "astronaut_face.png").read_bytes()
-    )
-    assert main([str(SHIPPED_MODEL), "--data", "fer2013.csv", "--photos", "photos", "--report", "out"]) == 0
-    photos = read(here / "out").photos
-    assert photos is not None
-    assert (photos.photographs, photos.found) == (2, 1)
-    assert "Photographs" in capsys.readouterr().out
+@pytest.mark.usefixtures("without_plots")
+def test_photographs_are_part_of_the_report(here, capsys):
+    """With `--photos` the report has the results of the runtime on the photographs."""
+    shutil.copy(ASTRONAUT, here / "photos" / "happy")
+    assert main([str(BUNDLED_MODEL), "--data", "fer2013.csv", "--photos", "photos", "--report", "out"]) == 0
+    photos = read(here / "out").measurements[0]
+    assert (photos.kind, photos.dataset, photos.faces, photos.missed) == ("photographs", "photos", 2, 1)
+    assert "photographs, whole path, photos" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -208,12 +318,16 @@ def test_photographs_are_measured_the_whole_way(here, capsys):
         (["a.tflite", "--split", "test", "--report", "mine"], "mine"),
     ],
 )
-def test_what_differs_is_reported_to_different_folders(arguments, folder):
-    """No report hides another."""
-    assert str(report_folder(parse_arguments([*arguments, "--data", "x"]))) == folder
+def test_different_evaluations_have_different_folders(arguments, folder):
+    """The default folder is named by model, split, classes and comparison, so that no report overwrites another."""
+    assert str(report_folder(parse_arguments([*arguments, "--data", "x"]), "validation")) == folder
 
 
 BAD_CALLS = {
+    "nothing to measure": (["net.keras"], 2, "expected --data, --faces or --photos, found none"),
+    "option without its set": (["net.keras", "--faces", "x", "--fer-plus"], 2, "--fer-plus: expected it with --data"),
+    "no face set": (["net.keras", "--faces", "nowhere.npz"], 3, "nowhere.npz: expected a face set"),
+    "no such fold": (["net.keras", "--faces", "own.npz", "--fold", "2"], 3, "in fold 2, found none; the set has the"),
     "no model": (["nowhere.keras", "--data", "x"], 4, "expected a .keras or .h5 checkpoint"),
     "no tflite": (["nowhere.tflite", "--data", "x"], 4, "expected a .tflite model"),
     "no other": (["net.keras", "--data", "x", "--against", "nowhere.keras"], 4, "nowhere.keras: expected"),
@@ -222,20 +336,20 @@ BAD_CALLS = {
     "wrong range": (["net.keras", "--data", "x", "--value-range", "1", "0"], 2, "expected black below white"),
     "photos for keras": (["net.keras", "--data", "x", "--photos", "photos"], 2, "convert it first"),
     "no photos": (["a.tflite", "--data", "x", "--photos", "nowhere"], 3, "expected a folder of photographs"),
-    "no votes": (["net.keras", "--data", "fer2013.csv", "--fer-plus"], 3, "fer2013new.csv beside it for --fer-plus"),
+    "no votes": (["net.keras", "--data", "fer2013.csv", "--fer-plus"], 3, "fer2013new.csv next to it for --fer-plus"),
     "unknown class": (["net.keras", "--data", "x", "--classes", "bored"], 2, "unknown emotion 'bored'"),
-    "no place, told before the rest": (
+    "unwritable report, before anything else": (
         ["net.keras", "--data", "nowhere", "--report", "file/report"],
         2,
-        "expected a folder for the",
+        "expected a writable folder for the",
     ),
 }
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("here", "face_set")
 @pytest.mark.parametrize(("arguments", "code", "message"), BAD_CALLS.values(), ids=BAD_CALLS.keys())
-def test_a_bad_call_is_one_line_and_its_exit_code(capsys, arguments, code, message):
-    """No traceback for the user's mistakes."""
+def test_usage_error_is_one_line_with_its_exit_code(capsys, arguments, code, message):
+    """A user's mistake prints one line without a traceback, and sets the documented exit code."""
     assert main(arguments) == code
     error = capsys.readouterr().err
     assert message in error

@@ -1,4 +1,4 @@
-"""Options of the command line, made of a settings struct."""
+"""Command-line options derived from a settings struct."""
 
 import argparse
 from typing import Annotated, Literal
@@ -11,7 +11,7 @@ from train.options import add_options, given_options, option_error
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """One field of each kind."""
+    """A struct with one field of each kind."""
 
     hidden: int = 1
     epochs: Annotated[int, Meta(ge=1, description="how many")] = 60
@@ -23,14 +23,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse(*arguments):
-    """The command line as a namespace."""
+    """Parse command-line arguments."""
     parser = argparse.ArgumentParser()
     add_options(parser, Settings, title="training")
     return parser.parse_args(arguments)
 
 
-def test_only_what_was_given_is_a_setting():
-    """The struct's own defaults stay the one place of defaults."""
+def test_only_given_options_are_returned():
+    """Options that are not given are absent, so that the struct's defaults apply."""
     assert given_options(parse(), Settings) == {}
     options = parse("--epochs", "3", "--no-ema", "--zoom", "0.5", "1.5", "--optimizer", "adam", "--teachers", "a", "b")
     given = given_options(options, Settings)
@@ -39,8 +39,8 @@ def test_only_what_was_given_is_a_setting():
     )
 
 
-def test_a_field_without_a_description_is_no_option(capsys):
-    """What the command line cannot give is not offered; what it can is described with its default."""
+def test_field_without_a_description_is_no_option(capsys):
+    """Undescribed fields are no options; the help of the others has their description and default."""
     with pytest.raises(SystemExit):
         parse("--hidden", "2")
     with pytest.raises(SystemExit):
@@ -57,8 +57,8 @@ def test_a_field_without_a_description_is_no_option(capsys):
         (("--zoom", "0", "1"), "--zoom: expected float > 0.0, found [0.0, 1.0]: choose another value"),
     ],
 )
-def test_a_value_out_of_its_limits_names_the_option(arguments, message):
-    """The user's words come back, not the struct's."""
+def test_value_outside_its_limits_is_reported_with_the_option(arguments, message):
+    """The error about an invalid value gives the option, the limit and the value."""
     options = parse(*arguments)
     with pytest.raises(msgspec.ValidationError) as error:
         msgspec.convert(given_options(options, Settings), Settings)

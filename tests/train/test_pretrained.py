@@ -1,4 +1,4 @@
-"""Transfer learning: preprocessing, where the base's weights come from, and its batch normalization."""
+"""Transfer learning: preprocessing, loading the base's weights, freezing, and batch normalization."""
 
 import socket
 from urllib.parse import urlsplit
@@ -16,7 +16,7 @@ from train.pretrained import freeze_base, pretrained_net, thaw_base
 
 
 def small_base(*, include_top, weights, input_shape, name):
-    """In the place of a function of `keras.applications`: all that matters of one, built in a moment."""
+    """Stand in for a function of `keras.applications`, with a small and fast base."""
     assert not include_top
     assert weights is None
     return keras.Sequential(
@@ -26,14 +26,14 @@ def small_base(*, include_top, weights, input_shape, name):
 
 
 def small_net(weights="", application=small_base):
-    """A net on the small base."""
+    """Return a net on the small base."""
     return pretrained_net(
         7, str(weights), application=application, side=96, scale=2.0, offsets=(-1.0,) * 3, name="small"
     )
 
 
 def random_weights(model):
-    """Give every weight of `model` a value that no initializer gives."""
+    """Set all weights of `model` to values that no initializer produces."""
     rng = np.random.default_rng(1)
     model.set_weights([rng.random(weight.shape, dtype=np.float32) / 10 for weight in model.get_weights()])
     return model
@@ -41,11 +41,11 @@ def random_weights(model):
 
 @pytest.fixture
 def publish(tmp_path):
-    """Write a model's weights as `keras.applications` publishes them: HDF5, one group for each layer."""
+    """Save a model's weights as `keras.applications` publishes them: HDF5 with a group for each layer."""
 
     def write(model, name="small_notop.h5"):
         whole = tmp_path / "whole.h5"
-        keras.src.legacy.saving.legacy_h5_format.save_model_to_hdf5(model, str(whole))  # no public way without a word
+        keras.src.legacy.saving.legacy_h5_format.save_model_to_hdf5(model, str(whole))  # the public way warns
         with h5py.File(whole) as source, h5py.File(tmp_path / name, "w") as target:
             group = source["model_weights"]
             target.attrs.update(group.attrs)
@@ -63,8 +63,8 @@ def publish(tmp_path):
         ("resnet50v2", keras.applications.resnet_v2.preprocess_input, 96),
     ],
 )
-def test_the_base_sees_what_its_own_preprocessing_makes(name, preprocess, side):
-    """Grey as three channels, enlarged, then exactly Keras' preprocess_input, which wants 0 ... 255."""
+def test_base_gets_the_output_of_its_own_preprocessing(name, preprocess, side):
+    """The base's input equals Keras' preprocess_input of the enlarged face in three channels, 0 ... 255."""
     model = build_model(name, classes=7)
     faces = np.random.default_rng(0).random((2, 48, 48, 1), dtype=np.float32)
     seen = np.asarray(keras.Model(model.input, model.get_layer("preprocess").output)(faces))
@@ -81,16 +81,16 @@ def test_published_weights_are_loaded_from_their_file(publish):
         assert np.array_equal(found, expected)
 
 
-def test_weights_saved_by_keras_3_are_loaded_too(tmp_path):
-    """`.weights.h5` is what save_weights writes."""
+def test_weights_saved_by_keras_3_are_loaded(tmp_path):
+    """Weights in the `.weights.h5` format of Keras 3 are loaded into the base."""
     source = random_weights(small_net().get_layer("base"))
     source.save_weights(tmp_path / "small.weights.h5")
     found = small_net(tmp_path / "small.weights.h5").get_layer("base").get_weights()
     assert all(np.array_equal(*pair) for pair in zip(found, source.get_weights(), strict=True))
 
 
-def test_a_model_with_a_base_comes_back_from_its_checkpoint(tmp_path):
-    """No code of ours is needed to load it: safe mode stays on, and the answers are the same."""
+def test_model_with_a_base_loads_from_its_checkpoint(tmp_path):
+    """A saved transfer model loads in Keras' safe mode without custom code, and predicts the same."""
     model = random_weights(small_net())
     model.save(tmp_path / "best.keras")
     again = keras.models.load_model(tmp_path / "best.keras")
@@ -99,13 +99,13 @@ def test_a_model_with_a_base_comes_back_from_its_checkpoint(tmp_path):
 
 
 def other_kernel(**options):
-    """The small base with a kernel of another size."""
+    """Return the small base with a kernel of another size."""
     rest = small_base(**options).layers[1:]
     return keras.Sequential([keras.Input(options["input_shape"]), layers.Conv2D(4, 3, 5, use_bias=False), *rest])
 
 
 def one_layer_more(**options):
-    """The small base with a top."""
+    """Return the small base with one more layer."""
     return keras.Sequential([keras.Input(options["input_shape"]), *small_base(**options).layers, layers.Dense(7)])
 
 
@@ -114,7 +114,7 @@ def one_layer_more(**options):
     [(other_kernel, r"\(5, 5, 3, 4\).*\(3, 3, 3, 4\)"), (one_layer_more, "expected 2 layers.*3 sav")],
 )
 def test_weights_of_another_net_are_refused(publish, other, found):
-    """The line says what belongs there and what differs."""
+    """Weights of another net raise a one-line error with the expected net and the difference."""
     path = publish(other(include_top=False, weights=None, input_shape=(96, 96, 3), name="base"))
     expected = r"expected weights of small without its top \(316 numbers, .h5 or .weights.h5\), found .*"
     with pytest.raises(ConfigError, match=expected + found) as caught:
@@ -123,8 +123,8 @@ def test_weights_of_another_net_are_refused(publish, other, found):
 
 
 @pytest.mark.parametrize("name", ["face.h5", "face.weights.h5", "face.jpg"])
-def test_a_file_without_weights_is_refused(tmp_path, name):
-    """Whatever its suffix says."""
+def test_file_without_weights_is_refused(tmp_path, name):
+    """A file of another kind raises a one-line error, whatever its suffix."""
     (tmp_path / name).write_bytes(b"no weights")
     with pytest.raises(ConfigError, match=rf"{name}: expected weights of small without its top") as caught:
         small_net(tmp_path / name)
@@ -132,16 +132,16 @@ def test_a_file_without_weights_is_refused(tmp_path, name):
 
 
 @pytest.mark.parametrize("place", ["gone.h5", "."])
-def test_a_missing_file_of_weights_is_named(tmp_path, place):
-    """Neither a wrong path nor a folder is taken for random weights."""
+def test_missing_file_of_weights_is_reported(tmp_path, place):
+    """A wrong path or a folder raises an error instead of leaving random weights."""
     with pytest.raises(ConfigError, match=r"expected a file of weights \(or imagenet\), found none: check the path"):
         small_net(tmp_path / place)
 
 
 @pytest.mark.parametrize("answers", [False, True], ids=["no server", "a silent server"])
-def test_weights_that_cannot_be_downloaded(tmp_path, monkeypatch, answers):
-    """One line that offers a file, or training from scratch; a server that says nothing is not waited for for ever."""
-    monkeypatch.setattr(pretrained, "SILENCE_S", 0.2)
+def test_failed_download_is_reported(tmp_path, monkeypatch, answers):
+    """Without a server, or with one that sends nothing, the error suggests a file or training from scratch."""
+    monkeypatch.setattr(pretrained, "DOWNLOAD_TIMEOUT_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}/base.h5"
         if not answers:
@@ -158,7 +158,7 @@ def test_weights_that_cannot_be_downloaded(tmp_path, monkeypatch, answers):
 
 
 def statistics(model):
-    """Moving mean and variance of the base's batch normalization."""
+    """Return moving mean and variance of the base's batch normalization."""
     return [np.array(weight) for weight in model.get_layer("base").non_trainable_weights if "moving" in weight.name]
 
 
@@ -169,7 +169,7 @@ def step(model):
 
 
 def test_given_weights_keep_their_statistics(tmp_path):
-    """As built, frozen or fine-tuned: the base's kernels move then, its statistics do not."""
+    """Fine-tuning changes the base's kernels but never its batch statistics."""
     path = tmp_path / "small.weights.h5"
     random_weights(small_net().get_layer("base")).save_weights(path)
     model = small_net(path)
@@ -182,8 +182,8 @@ def test_given_weights_keep_their_statistics(tmp_path):
     assert not np.array_equal(kernel, model.get_layer("base").get_weights()[0])
 
 
-def test_a_frozen_base_does_not_learn_and_a_thawed_one_does(tmp_path):
-    """All of the base, and nothing but the base."""
+def test_frozen_base_does_not_learn_and_a_thawed_one_does(tmp_path):
+    """Training changes only the head while the base is frozen, and the base once it is thawed."""
     path = tmp_path / "small.weights.h5"
     random_weights(small_net().get_layer("base")).save_weights(path)
     model = small_net(path)
@@ -197,16 +197,16 @@ def test_a_frozen_base_does_not_learn_and_a_thawed_one_does(tmp_path):
     assert not np.array_equal(loaded[0], model.get_layer("base").get_weights()[0])
 
 
-def test_the_preprocessing_does_not_learn():
-    """Its numbers belong to the base's weights."""
+def test_preprocessing_does_not_learn():
+    """Training does not change the preprocessing layer, even from scratch."""
     model = small_net()
     before = model.get_layer("preprocess").get_weights()
     step(model)
     assert all(np.array_equal(*pair) for pair in zip(before, model.get_layer("preprocess").get_weights(), strict=True))
 
 
-def test_a_base_from_scratch_learns_its_statistics():
-    """Without weights there is nothing to keep."""
+def test_base_from_scratch_learns_its_statistics():
+    """Without given weights, training updates the base's batch statistics."""
     model = small_net()
     before = statistics(model)
     step(model)

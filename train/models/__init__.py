@@ -1,6 +1,6 @@
-"""The architectures, one a file: a module here with `build(classes)` is a model that can be chosen by its name.
+"""The architectures, one per file: every module here with `build(classes)` can be chosen by its name.
 
-A net that can start from published weights has `build(classes, weights)`, and holds what they belong to as one layer
+A net that can start from published weights has `build(classes, weights)`, and contains the pretrained part as a layer
 named "base" (see `train.pretrained`).
 """
 
@@ -12,15 +12,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.errors import ConfigError, EdgeError
-from train.faces import FACE_PX
+from train.data.faces import FACE_PX
 
 if TYPE_CHECKING:
     import keras
 
 
+NOT_MODELS = frozenset({"macs", "residual"})
+"""Modules of this package that are not architectures."""
+
+
 def model_names() -> list[str]:
-    """Return the names that `build_model` knows."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+    """Return the names that `build_model` accepts."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name not in NOT_MODELS)
 
 
 def build_model(name: str, *, classes: int, weights: str = "") -> "keras.Model":
@@ -28,13 +32,13 @@ def build_model(name: str, *, classes: int, weights: str = "") -> "keras.Model":
 
     Args:
         name: one of `model_names()`.
-        classes: how many emotions.
-        weights: what the net's base starts from: "" (random), "imagenet" (Keras downloads them once) or the path of a
-            file of weights as `keras.applications` publishes them without their top. For a net without a base: the
+        classes: number of emotions.
+        weights: initial weights. For the base of a transfer model "" (random), "imagenet" (downloaded once by Keras) or
+            the path of a file of weights as `keras.applications` publishes them without top; for another net the
             checkpoint (`.keras`) of another run of it.
 
     Raises:
-        ConfigError: there is no such model, its file is broken, or the weights cannot be had or do not fit.
+        ConfigError: there is no such model, its file is broken, or the weights cannot be loaded.
     """
     if name not in model_names():
         raise ConfigError(f"unknown model {name!r}: expected one of {', '.join(model_names())}")
@@ -45,20 +49,20 @@ def build_model(name: str, *, classes: int, weights: str = "") -> "keras.Model":
         model = build(classes, weights) if takes_weights else build(classes)
     except EdgeError:
         raise
-    except Exception as error:  # whatever a user's file may do
+    except Exception as error:  # a user's file may raise anything
         raise _broken(file, "a build() that returns a keras.Model", error) from error
     _check(model, file, classes)
     if weights and not takes_weights:
-        from train.inherit import inherit  # noqa: PLC0415  # as below
+        from train.pretrained import load_own_weights  # noqa: PLC0415  # imports Keras, which takes seconds
 
-        inherit(model, Path(weights))
+        load_own_weights(model, Path(weights))
     return model
 
 
 def _find_build(name: str, file: str) -> "Callable[..., keras.Model]":
     try:
         module = importlib.import_module(f"{__name__}.{name}")
-    except Exception as error:  # whatever a user's file may do
+    except Exception as error:  # a user's file may raise anything
         raise _broken(file, "a file that can be imported", error) from error
     build: Callable[..., keras.Model] | None = getattr(module, "build", None)
     if not callable(build):
@@ -72,7 +76,7 @@ def _broken(file: str, expected: str, error: Exception) -> ConfigError:
 
 
 def _check(model: object, file: str, classes: int) -> None:
-    import keras  # noqa: PLC0415  # takes seconds: a command's --help lists the names and does not wait
+    import keras  # noqa: PLC0415  # takes seconds to import, and --help needs only the names
 
     if not isinstance(model, keras.Model):
         found = type(model).__name__

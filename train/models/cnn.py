@@ -1,7 +1,7 @@
-"""`cnn`: the textbook net (convolution, pooling, dropout, dense), a first model to learn from and to compare with.
+"""`cnn`: the textbook net (convolution, pooling, dropout, dense), to learn from and to compare with.
 
-0.88 M parameters and 86 M multiply-adds. Three blocks of two 3x3 convolutions with ReLU, each halved by max pooling,
-with batch normalization, then one dense layer: VGG (Simonyan and Zisserman 2014, arXiv 1409.1556) in small.
+0.88 M parameters and 86 M multiply-adds. Three blocks of two 3x3 convolutions with batch normalization and ReLU, each
+followed by max pooling, then one dense layer: a small VGG (Simonyan and Zisserman 2014, arXiv 1409.1556).
 """
 
 import keras
@@ -11,7 +11,7 @@ CHANNELS = (32, 64, 128)
 
 
 def build(classes: int) -> keras.Model:
-    """(B, 48, 48, 1) float32 0 ... 1 -> (B, classes) probabilities."""
+    """Build the net: (B, 48, 48, 1) float32 0 ... 1 -> (B, classes) probabilities."""
     model = keras.Sequential([keras.Input((48, 48, 1), name="face")], name="cnn")
     for channels in CHANNELS:
         for _ in range(2):

@@ -1,6 +1,6 @@
-"""`mini_xception`: four residual blocks of separable convolutions, averaged instead of dense.
+"""`mini_xception`: four residual blocks of separable convolutions, with global pooling instead of dense layers.
 
-0.058 M parameters and 5.5 M multiply-adds: the smallest of all. Shape after Arriaga et al. 2017, arXiv 1710.07557.
+0.058 M parameters and 5.5 M multiply-adds: the smallest of all. After Arriaga et al. 2017, arXiv 1710.07557.
 """
 
 import keras
@@ -11,7 +11,7 @@ CHANNELS = (16, 32, 64, 128)
 
 
 def build(classes: int) -> keras.Model:
-    """(B, 48, 48, 1) float32 0 ... 1 -> (B, classes) probabilities."""
+    """Build the net: (B, 48, 48, 1) float32 0 ... 1 -> (B, classes) probabilities."""
     face = keras.Input((48, 48, 1), name="face")
     tensor = face
     for channels in STEM:

@@ -1,1 +1,1 @@
-"""A small display: what stands on it, and the device."""
+"""A small display: which screen it shows, how that is drawn, and the drivers that show it."""

@@ -1,44 +1,47 @@
-"""A display that luma drives, on I2C or SPI."""
+"""Drives a display on I2C or SPI through the luma packages."""
 
 import cv2
 import luma.core.error
-from luma.core.device import device as LumaDevice  # noqa: N812  # a class, whatever its case
+from luma.core.device import device as LumaDevice  # noqa: N812  # luma names this class in lower case
 from luma.core.interface.serial import i2c, noop, spi
 from PIL import Image
 
 from edge.errors import SinkError
 from edge.records import Color
-from edge.sink_settings import DisplaySettings
-from edge.sinks.display.panel import I2C_DEVICES, bus_of, darken, is_i2c
+from edge.settings.sinks import DisplaySettings
+from edge.sinks.display.panel import I2C_DEVICES, bus_path, controller_size, darken, is_i2c
 
 _NOP = 0xE3
-"""Does nothing on a SSD1306 and a SH1106; their data sheets, "NOP"."""
+"""Command without effect. Source: data sheets of the SSD1306 and the SH1106, "NOP"."""
 
 _BRIGHT, _DIM = 0xCF, 0x01
 """Contrast of a one-bit display, 0 to 255."""
 
 _ONE_BIT_MHZ, _COLOR_MHZ = 8, 16
 
-_SIZES = {"ssd1306": (128, 64), "sh1106": (128, 64), "st7735": (160, 128), "st7789": (240, 240), "ili9341": (320, 240)}
-"""Width and height of most modules, px."""
-
 
 class LumaPanel:
-    """A display on I2C or SPI. width, height: px, as it is looked at. colored: else it has one bit for each pixel."""
+    """A display on I2C or SPI.
+
+    Attributes:
+        width: width in the orientation in which it is viewed, px.
+        height: height in that orientation, px.
+        colored: whether it has colours; else it has one bit per pixel.
+    """
 
     def __init__(self, settings: DisplaySettings) -> None:
-        """Open bus and display, and clear it.
+        """Open the bus and the display, and clear the display.
 
         Raises:
-            SinkError: it cannot be opened, or does not answer.
+            SinkError: the bus cannot be opened, or the display does not respond.
             ModuleNotFoundError: a package is missing.
         """
-        self._name = f"{settings.device} on {bus_of(settings)}"
+        self._name = f"{settings.device} on {bus_path(settings)}"
         self._serial: i2c | spi | None = None
         try:
             self._serial = _open_serial(settings)
             self._device = _open_device(settings, self._serial)
-        except Exception as error:  # luma's checks are assertions, and a board's pins have errors of their own
+        except Exception as error:  # luma checks with assertions, and GPIO libraries raise errors of their own
             self._close_serial()
             if isinstance(error, ModuleNotFoundError):
                 raise
@@ -48,10 +51,10 @@ class LumaPanel:
         self._dimmed = False
 
     def show(self, picture: Color) -> None:
-        """Show (height, width, 3) uint8 BGR.
+        """Show a picture, (height, width, 3) uint8 BGR.
 
         Raises:
-            SinkError: it does not answer.
+            SinkError: the display does not respond.
         """
         if self.colored and self._dimmed:
             picture = darken(picture)
@@ -62,10 +65,10 @@ class LumaPanel:
             raise self._translated(error) from error
 
     def dim(self, *, dimmed: bool) -> None:
-        """Darker, or as bright as usual; holds from the next picture on.
+        """Dim the display, or restore its normal brightness, from the next picture on.
 
         Raises:
-            SinkError: it does not answer.
+            SinkError: the display does not respond.
         """
         self._dimmed = dimmed
         if self.colored:
@@ -76,9 +79,13 @@ class LumaPanel:
             raise self._translated(error) from error
 
     def close(self) -> None:
-        """Switch it off and clear it, and give the bus back.
+        """Switch the display off, clear it and release the bus.
 
-        luma's own `cleanup` does not, up to the versions that Debian 12 has, and lets go of the backlight's pin.
+        luma's own `cleanup` does not clear it in the versions up to that of Debian 12, and releases the pin of the
+        backlight.
+
+        Raises:
+            SinkError: the display does not respond.
         """
         try:
             getattr(self._device, "backlight", bool)(False)
@@ -88,7 +95,7 @@ class LumaPanel:
             raise self._translated(error) from error
         finally:
             self._close_serial()
-            vars(self._device).clear()  # luma's exit hook holds on to every device: let it hold nothing
+            vars(self._device).clear()  # luma's exit hook keeps a reference to every device: leave it an empty one
 
     def _close_serial(self) -> None:
         if self._serial is not None:
@@ -97,16 +104,18 @@ class LumaPanel:
     def _translated(self, error: Exception) -> SinkError:
         found = " ".join(str(error).split()) or type(error).__name__
         if isinstance(error, luma.core.error.DeviceDisplayModeError):
-            return SinkError(f"{self._name}: expected a size that it has, found: {found}: set display.width and height")
-        return SinkError(f"{self._name}: expected an answer, found: {found}: check its wires and the settings")
+            return SinkError(
+                f"{self._name}: expected a size that the display supports, found: {found}: set display.width and height"
+            )
+        return SinkError(f"{self._name}: expected a response, found: {found}: check its wires and the settings")
 
 
 def _open_serial(settings: DisplaySettings) -> "i2c | spi":
     if is_i2c(settings):
         bus = i2c(port=settings.i2c_port, address=settings.i2c_address)
         try:
-            bus.command(_NOP)  # before luma makes a device of it, which would stay in memory
-        except Exception:  # whatever it was, it goes on from here, and the bus is not left open
+            bus.command(_NOP)  # before luma creates a device for it, which would stay in memory
+        except Exception:  # any error: it is raised again once the bus is closed
             bus.cleanup()
             raise
         return bus
@@ -123,20 +132,20 @@ def _open_serial(settings: DisplaySettings) -> "i2c | spi":
 
 
 def _open_device(settings: DisplaySettings, serial: "i2c | spi") -> LumaDevice:
-    usual_width, usual_height = _SIZES[settings.device]
+    width, height = controller_size(settings)
     options: dict[str, object] = {
-        "width": settings.width or usual_width,
-        "height": settings.height or usual_height,
+        "width": width,
+        "height": height,
         "rotate": settings.rotate // 90,
     }
     if settings.device in I2C_DEVICES:
-        from luma.oled import device as oled  # noqa: PLC0415  # one of the two packages is enough
+        from luma.oled import device as oled  # noqa: PLC0415  # only one of luma.oled and luma.lcd need be installed
 
         return getattr(oled, settings.device)(serial, **options)
-    from luma.lcd import device as lcd  # noqa: PLC0415  # as above
+    from luma.lcd import device as lcd  # noqa: PLC0415  # only one of luma.oled and luma.lcd need be installed
 
     light: dict[str, object] = {"gpio_LIGHT": settings.light_pin} if settings.light_pin >= 0 else {"gpio": noop()}
-    light["active_low"] = False  # the older ones take it the other way round
+    light["active_low"] = False  # older versions of luma.lcd default to True
     if settings.device != "st7789":
         options |= {"bgr": settings.bgr, "h_offset": settings.offset_x, "v_offset": settings.offset_y}
     if settings.device == "st7735":

@@ -1,4 +1,4 @@
-"""Keeps a display up to date."""
+"""Keeps the display up to date with the observations and the status of the run."""
 
 import threading
 import time
@@ -6,34 +6,42 @@ from collections.abc import Callable
 
 from edge.errors import EdgeError
 from edge.records import Observation
-from edge.sink_settings import DisplaySettings
-from edge.sinks.display.choose import choose_screen
+from edge.settings.sinks import DisplaySettings
+from edge.sinks.base import Sink
+from edge.sinks.display.layout import draw_screen
 from edge.sinks.display.panel import Panel, open_panel
-from edge.sinks.display.screens import Faces, Screen, draw_screen
+from edge.sinks.display.screens import FacesScreen, Screen, choose_screen
 from edge.status import Status
 
-_HOLDS_S = 2.0
-"""So long what was said of a frame is shown where nothing newer comes, s."""
+_OBSERVATION_TTL_S = 2.0
+"""How long an observation is shown if no newer one arrives, s."""
 
-_COUNTS_HOLD_S = 90.0
-"""Likewise a minute's counts."""
+_COUNTS_TTL_S = 90.0
+"""How long a minute's counts are shown if no newer ones arrive, s."""
 
-_STATUS_S = 1.0
-"""The status is asked this often, s: it reads sensors."""
+_STATUS_INTERVAL_S = 1.0
+"""Time between two reads of the status, s; each of them reads sensors."""
 
-_REDRAW_S = 5.0
-"""What has not changed is sent again this often, s: so an unplugged display is noticed, and one plugged in again is
-filled."""
+_RESEND_S = 5.0
+"""Time after which an unchanged screen is sent again, s: it detects an unplugged display, and fills one that was
+plugged in again."""
 
-_END_S = 0.4
-"""A bus that hangs is not waited for any longer at the end, s."""
+_CLOSE_TIMEOUT_S = 0.4
+"""Longest wait for a bus that hangs when the sink is closed, s."""
 
 
-class Display:
-    """A display with a thread of its own, so that it lives while no frame comes."""
+class Display(Sink[Observation]):
+    """A small display.
 
-    error = ""
-    patience_s = 0.2  # soon enough for the eye
+    A thread of its own draws it, so that it stays up to date while no frame arrives.
+
+    Attributes:
+        note: controller and size of the display, for the status.
+    """
+
+    note = ""
+    patience_s = 0.2  # not noticeable
+    poll_s = 1.0
 
     def __init__(
         self,
@@ -43,79 +51,107 @@ class Display:
         open_display: Callable[[DisplaySettings], Panel] = open_panel,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Open the display. status: how the run is.
+        """Set up a display; `open` opens it.
 
-        Raises:
-            SinkError: it cannot be opened.
+        Args:
+            settings: the `[display]` section.
+            status: returns the status of the run.
+            open_display: opens the display.
+            clock: returns a monotonic time, s.
         """
-        self.fault: Exception | None = None
         self._settings = settings
         self._status = status
+        self._open_display = open_display
         self._clock = clock
-        self._panel = open_display(settings)
-        self.note = f"{settings.device}, {self._panel.width}x{self._panel.height}"
+        self._fault: Exception | None = None
         self._newest: tuple[Observation, float] | None = None
-        self._face_s = clock()
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._live, name="display", daemon=True)
-        self._thread.start()
+
+    def open(self) -> None:
+        """Open the display and start its thread.
+
+        Raises:
+            SinkError: the display cannot be opened.
+        """
+        self._panel = self._open_display(self._settings)
+        self.note = f"{self._settings.device}, {self._panel.width}x{self._panel.height}"
+        self._face_s = self._clock()
+        self._thread = threading.Thread(target=self._run, name="display", daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError:  # the system has no room for another thread
+            self._panel.close()
+            raise
 
     def write(self, observation: Observation) -> None:
-        """Take the newest observation; it is shown by the display's own thread.
+        """Set the newest observation; the display's thread shows it.
 
         Raises:
             EdgeError: the display has failed.
         """
-        if self.fault is not None:
-            raise self.fault
+        self.poll()
         self._newest = observation, self._clock()
 
+    def poll(self) -> None:
+        """Raise the error that ended the display's own thread, if any.
+
+        Raises:
+            EdgeError: the display has failed.
+        """
+        if self._fault is not None:
+            raise self._fault
+
     def close(self) -> None:
-        """Clear the display, unless it does not answer."""
+        """Clear the display, unless its bus hangs.
+
+        Raises:
+            SinkError: the display cannot be cleared, and had not failed before.
+        """
         self._closing.set()
-        self._thread.join(_END_S)
+        self._thread.join(_CLOSE_TIMEOUT_S)
         if self._thread.is_alive():
-            return  # the bus hangs: clearing would, too
+            return  # the bus hangs, and clearing the display would hang as well
         try:
             self._panel.close()
         except EdgeError:
-            if self.fault is None:
+            if self._fault is None:
                 raise
 
-    def _live(self) -> None:
+    def _run(self) -> None:
         try:
-            self._keep()
-        except Exception as error:  # noqa: BLE001  # whatever it is: the guard is told, and opens a new one
-            self.fault = error
+            self._refresh_until_closed()
+        except Exception as error:  # noqa: BLE001  # any error: `poll` raises it, and the supervisor reopens the display
+            self._fault = error
 
-    def _keep(self) -> None:
+    def _refresh_until_closed(self) -> None:
         shown: tuple[Screen, bool] | None = None
-        drawn_s = asked_s = float("-inf")
-        is_dim = False
+        shown_s = status_s = float("-inf")
+        is_dimmed = False
+        panel = self._panel
         while not self._closing.wait(1 / self._settings.refresh_hz):
             now_s = self._clock()
-            if now_s - asked_s >= _STATUS_S:
-                status, asked_s = self._status(), now_s
-            screen = choose_screen(self._observation(now_s), status)
-            dimmed = self._is_late(screen, now_s)
-            if (screen, dimmed) == shown and now_s - drawn_s < _REDRAW_S:
+            if now_s - status_s >= _STATUS_INTERVAL_S:
+                status, status_s = self._status(), now_s
+            screen = choose_screen(self._current_observation(now_s), status)
+            dimmed = self._should_dim(screen, now_s)
+            if (screen, dimmed) == shown and now_s - shown_s < _RESEND_S:
                 continue
-            if dimmed != is_dim:
-                self._panel.dim(dimmed=dimmed)
-                is_dim = dimmed
-            panel = self._panel
+            if dimmed != is_dimmed:
+                panel.dim(dimmed=dimmed)
+                is_dimmed = dimmed
             panel.show(draw_screen(screen, width=panel.width, height=panel.height, colored=panel.colored))
-            shown, drawn_s = (screen, dimmed), now_s
+            shown, shown_s = (screen, dimmed), now_s
 
-    def _observation(self, now_s: float) -> Observation | None:
-        """Return the newest one that still holds."""
+    def _current_observation(self, now_s: float) -> Observation | None:
+        """Return the newest observation, unless it is out of date."""
         if self._newest is None:
             return None
         observation, at_s = self._newest
-        return observation if now_s - at_s < (_HOLDS_S if observation.counts is None else _COUNTS_HOLD_S) else None
+        ttl_s = _OBSERVATION_TTL_S if observation.counts is None else _COUNTS_TTL_S
+        return observation if now_s - at_s < ttl_s else None
 
-    def _is_late(self, screen: Screen, now_s: float) -> bool:
-        """Whether nobody has been there for so long that the display may be dimmed."""
-        if isinstance(screen, Faces):
+    def _should_dim(self, screen: Screen, now_s: float) -> bool:
+        """Return whether there has been no face for the time after which the display is dimmed."""
+        if isinstance(screen, FacesScreen):
             self._face_s = now_s
         return 0 < self._settings.dim_after_s <= now_s - self._face_s

@@ -1,1 +1,1 @@
-"""Figures for Prometheus, put together when they are asked for."""
+"""The metrics sink: a Prometheus endpoint."""

@@ -1,12 +1,14 @@
-"""Serves the figures where Prometheus asks for them."""
+"""The metrics sink: an HTTP endpoint that Prometheus scrapes."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from edge.counters import Counters
+from edge.device.packages import install_command
 from edge.errors import SinkError
-from edge.manifest import Manifest
-from edge.meters import Meters
-from edge.sink_settings import MetricsSettings
+from edge.model.manifest import Manifest
+from edge.settings.sinks import MetricsSettings
+from edge.sinks.base import Sink
 from edge.status import Status
 
 if TYPE_CHECKING:
@@ -15,64 +17,88 @@ if TYPE_CHECKING:
 PATH = "/metrics"
 
 THREADS = 2
-"""How many are answered at a time: two Prometheus servers are a pair, more are an accident."""
+"""Requests handled at a time: a redundant pair of Prometheus servers needs two."""
 
 
-class MetricsEndpoint:
-    """The figures, as long as it is open. It is given nothing: it asks when it is asked.
+class MetricsEndpoint(Sink[None]):
+    """Serves the run's metrics until `close`. It receives no items: each scrape reads the current values.
 
-    settings: where it listens. status, meters, model, labels: see `RunCollector`.
+    Args:
+        settings: the `[metrics]` section.
+        status: returns the run's current status; any thread may call it.
+        counters: counters of the run.
+        model: manifest of the model.
+        labels: emotions that the run predicts, in order.
+        counts_only: whether nothing may tell when within a minute a face was there.
 
-    Raises:
-        SinkError: a package is missing, or the port cannot be had.
+    Attributes:
+        note: URL of the metrics.
     """
+
+    note = ""
 
     def __init__(
         self,
         settings: MetricsSettings,
         *,
         status: Callable[[], Status],
-        meters: Meters,
+        counters: Counters,
         model: Manifest,
         labels: Sequence[str],
+        counts_only: bool = False,
     ) -> None:
-        try:
-            import prometheus_client as prometheus  # noqa: PLC0415  # it may be missing, which is told here
+        self._settings = settings
+        self._status = status
+        self._counters = counters
+        self._model = model
+        self._labels = labels
+        self._counts_only = counts_only
 
-            from edge.sinks.metrics.collect import RunCollector  # noqa: PLC0415  # likewise
-            from edge.sinks.web_server import Server, listen  # noqa: PLC0415  # likewise waitress
+    def open(self) -> None:
+        """Start the server.
+
+        Raises:
+            SinkError: a package is missing, or the port cannot be used.
+        """
+        try:
+            import prometheus_client as prometheus  # noqa: PLC0415  # may be missing
+
+            # imports prometheus_client
+            from edge.sinks.metrics.collector import MinuteCollector, RunCollector, WorkCollector  # noqa: PLC0415
+            from edge.sinks.web_server import WebServer, listen  # noqa: PLC0415  # waitress may be missing
         except ModuleNotFoundError as error:
             raise SinkError(
-                f"expected the package {error.name}, found none: pip install '.[metrics]' in the project's folder"
+                f"expected the package {error.name}, found none: {install_command(error.name or 'prometheus-client')}"
             ) from error
+        settings = self._settings
         registry = prometheus.CollectorRegistry()
-        prometheus.ProcessCollector(registry=registry)
-        registry.register(RunCollector(status, meters, model, labels))
+        registry.register(RunCollector(self._status, self._counters, self._model, self._labels))
+        # CPU time, frame rate and durations tell when somebody is there.
+        for collector in (prometheus.ProcessCollector(registry=None), WorkCollector(self._status, self._counters)):
+            registry.register(MinuteCollector(collector) if self._counts_only else collector)
         listener = listen(settings.address, settings.port, section="metrics")
-        self._server = Server(_at_path(prometheus.make_wsgi_app(registry)), listener, threads=THREADS, name="metrics")
+        app = _only_at_path(prometheus.make_wsgi_app(registry))
+        self._server = WebServer(app, listener, threads=THREADS, name="metrics")
         host = f"[{settings.address}]" if ":" in settings.address else settings.address
         self.note = f"http://{host}:{self._server.port}{PATH}"
 
     @property
     def error(self) -> str:
-        """Why it does not serve, else empty."""
-        return "" if self._server.is_alive else "the server has ended: it is opened anew after a restart"
-
-    def write(self, _nothing: None) -> None:
-        """Never called."""
+        """Why the endpoint is down, else empty."""
+        return "" if self._server.is_alive else "the server has stopped: restart the service"
 
     def close(self) -> None:
-        """End the server, and give the port back."""
+        """Stop the server and release the port."""
         self._server.close()
 
 
-def _at_path(figures: "WSGIApplication") -> "WSGIApplication":
-    """`figures` at their path, and a word at any other."""
+def _only_at_path(metrics: "WSGIApplication") -> "WSGIApplication":
+    """Return an application that serves `metrics` at `PATH` and 404 elsewhere."""
 
-    def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+    def respond(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         if environ["PATH_INFO"] == PATH:
-            return figures(environ, start_response)
+            return metrics(environ, start_response)
         start_response("404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])
-        return [f"the figures are at {PATH}\n".encode()]
+        return [f"The metrics are at {PATH}.\n".encode()]
 
-    return answer
+    return respond

@@ -1,1 +1,1 @@
-"""Readings and state for an MQTT broker, and for Home Assistant behind it."""
+"""The MQTT sink: readings and state for a broker, and Home Assistant discovery."""

@@ -1,20 +1,38 @@
-"""Turns the settings into what is needed to connect to the broker."""
+"""Turns the `[mqtt]` settings into what a connection needs: address, credentials and TLS context."""
 
+import os
 import ssl
+import stat
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge.errors import SinkError
-from edge.sink_settings import MqttSettings
-from edge.sinks.mqtt.secrets import KEY, PASSWORD, find_secret, read_secret
+from edge.settings.sinks import MqttSettings
 
 PORT, TLS_PORT = 1883, 8883
 """Source: IANA, registered for MQTT, and for MQTT over TLS."""
 
+PASSWORD, KEY = "mqtt-password", "mqtt-key"
+"""Credentials in the unit's LoadCredential; the installed files in /etc/edge-emotion have the same names."""
+
+DEVICE_ID_FIELD = "{device_id}"
+"""Placeholder in a user name for the device id, so that many devices can share the same settings."""
+
+_LOOPBACK = ("localhost", "127.", "::1")
+
 
 @dataclass(frozen=True, slots=True)
-class Broker:
-    """Where to connect, and as whom. user, password: None where none is asked for. tls: None is unencrypted."""
+class BrokerConfig:
+    """Address of the broker and the credentials to present.
+
+    Attributes:
+        host: name or address.
+        port: TCP port.
+        user: user name, or None to connect without one.
+        password: password of that user, or None.
+        tls: TLS context, or None for an unencrypted connection.
+    """
 
     host: str
     port: int
@@ -24,19 +42,20 @@ class Broker:
 
     @property
     def address(self) -> str:
-        """As messages have it."""
+        """Host and port, as messages show them."""
         return f"{self.host}:{self.port}"
 
 
-OWN_ID = "{device_id}"
-"""Stands in a user name for the device's own, so that many devices can have the same settings."""
+def read_broker_config(settings: MqttSettings, device_id: str, credentials: Path | None) -> BrokerConfig:
+    """Read the password, certificate and key files that the settings name.
 
-
-def read_broker(settings: MqttSettings, device_id: str, credentials: Path | None) -> Broker:
-    """Read the files that the settings name. credentials: where systemd puts what the unit loads; None is nowhere.
+    Args:
+        settings: the `[mqtt]` section.
+        device_id: replaces `{device_id}` in the user name.
+        credentials: folder in which systemd puts the unit's credentials, or None outside a service.
 
     Raises:
-        SinkError: one cannot be used, or the settings contradict each other.
+        SinkError: a file cannot be used, or the settings contradict each other.
     """
     secret = find_secret("mqtt.password_file", settings.password_file, PASSWORD, credentials)
     if settings.password_file and not settings.username:
@@ -44,8 +63,85 @@ def read_broker(settings: MqttSettings, device_id: str, credentials: Path | None
     password = read_secret(secret) if secret and settings.username else None
     port = settings.port or (TLS_PORT if settings.tls else PORT)
     tls = _tls_context(settings, credentials)
-    user = settings.username.replace(OWN_ID, device_id)
-    return Broker(settings.host, port, user or None, password, tls)
+    user = settings.username.replace(DEVICE_ID_FIELD, device_id)
+    return BrokerConfig(settings.host, port, user or None, password, tls)
+
+
+def is_this_machine(host: str) -> bool:
+    """Return whether a host name or address means this machine itself."""
+    return host.startswith(_LOOPBACK)
+
+
+def credentials_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the folder in which systemd puts the unit's credentials, or None outside a service."""
+    folder = environment.get("CREDENTIALS_DIRECTORY", "")
+    return Path(folder) if folder else None
+
+
+def find_secret(setting: str, path: str, name: str, folder: Path | None) -> Path | None:
+    """Return the file that a setting names, else the systemd credential, else None.
+
+    Args:
+        setting: name of the setting, for messages.
+        path: value of the setting; may be empty.
+        name: name of the credential in `folder`.
+        folder: credentials folder, or None.
+
+    Raises:
+        SinkError: the file cannot be read, or other users can read it.
+    """
+    if path:
+        return _checked(setting, Path(path))
+    credential = None if folder is None else folder / name
+    if credential is None or not _has_content(credential):
+        return None
+    return credential
+
+
+def read_secret(path: Path) -> str:
+    """Return the file's first line.
+
+    Raises:
+        SinkError: the file cannot be read, is not UTF-8 text, or its first line is empty.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise SinkError(f"{path}: expected a password as UTF-8 text, found something else: write it again") from error
+    except OSError as error:
+        raise SinkError(f"{path}: expected a password, found: {error.strerror}: may this user read it?") from error
+    if not lines or not lines[0]:
+        raise SinkError(f"{path}: expected a password on the first line, found none: write it there")
+    return lines[0]
+
+
+def _checked(setting: str, path: Path) -> Path:
+    try:
+        mode = path.stat().st_mode
+        is_file = stat.S_ISREG(mode)
+        if is_file:  # opening a pipe would block until somebody writes to it
+            path.open("rb").close()
+    except OSError as error:
+        raise SinkError(
+            f"{setting}: expected a file that this user can read at {path}, found: {error.strerror}: "
+            "create it, or for a service store the credential described in docs/mqtt.md"
+        ) from error
+    if not is_file:
+        raise SinkError(f"{setting}: expected a file at {path}, found something else: name a file")
+    if mode & stat.S_IRWXO:
+        raise SinkError(
+            f"{setting}: expected a file that others cannot read, found {path} with mode "
+            f"{stat.S_IMODE(mode):04o}: chmod 600 {path}"
+        )
+    return path
+
+
+def _has_content(path: Path) -> bool:
+    """Return whether the file holds more than the empty line that the unit provides when no secret is stored."""
+    try:
+        return bool(path.read_bytes().strip())
+    except OSError:
+        return False
 
 
 def _tls_context(settings: MqttSettings, credentials: Path | None) -> ssl.SSLContext | None:
@@ -56,7 +152,7 @@ def _tls_context(settings: MqttSettings, credentials: Path | None) -> ssl.SSLCon
         return None
     context = _trust(settings.ca_file)
     if settings.certificate_file:
-        _present(context, settings, credentials)
+        _load_client_certificate(context, settings, credentials)
     elif settings.key_file:
         raise SinkError(
             "mqtt.certificate_file: expected the certificate that goes with mqtt.key_file, found none: set it"
@@ -65,33 +161,31 @@ def _tls_context(settings: MqttSettings, credentials: Path | None) -> ssl.SSLCon
 
 
 def _trust(ca_file: str) -> ssl.SSLContext:
-    """Trust the given certificate authority alone, or else those of the system."""
+    """Return a context that trusts the given certificate authority alone, or else those of the system."""
     try:
-        return ssl.create_default_context(cafile=str(Path(ca_file).expanduser()) if ca_file else None)
+        return ssl.create_default_context(cafile=ca_file or None)
     except (OSError, ValueError) as error:  # an SSLError is an OSError
         raise SinkError(
-            f"mqtt.ca_file: expected certificates in PEM at {ca_file}, found: {_why(error)}: replace it"
+            f"mqtt.ca_file: expected certificates in PEM at {ca_file}, found: {_reason(error)}: replace it"
         ) from error
 
 
-def _present(context: ssl.SSLContext, settings: MqttSettings, credentials: Path | None) -> None:
-    """Show the broker our certificate. The key may be in the same file."""
-    certificate = Path(settings.certificate_file).expanduser()
+def _load_client_certificate(context: ssl.SSLContext, settings: MqttSettings, credentials: Path | None) -> None:
+    """Load the certificate that identifies this device to the broker; its key may be in the same file."""
+    certificate = Path(settings.certificate_file)
     key = find_secret("mqtt.key_file", settings.key_file, KEY, credentials)
-    if key is None:
-        find_secret(
-            "mqtt.certificate_file", settings.certificate_file, KEY, None
-        )  # it holds the key, so nobody may read it
+    if key is None:  # then the certificate's file holds the key and must not be readable by others either
+        find_secret("mqtt.certificate_file", settings.certificate_file, KEY, None)
     try:
-        context.load_cert_chain(certificate, key, password=lambda: "")  # else OpenSSL would ask at the terminal
+        context.load_cert_chain(certificate, key, password=lambda: "")  # else OpenSSL would prompt at the terminal
     except (OSError, ValueError) as error:
         raise SinkError(
             f"mqtt.certificate_file: expected a certificate in PEM and its key without a password at {certificate}"
-            f"{f' and {key}' if key else ''}, found: {_why(error)}: replace them"
+            f"{f' and {key}' if key else ''}, found: {_reason(error)}: replace them"
         ) from error
 
 
-def _why(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, ssl.SSLError):
-        return f"what is none ({error.reason or 'no certificate'})"
+        return f"something else ({error.reason or 'no certificate'})"
     return getattr(error, "strerror", None) or str(error)

@@ -1,35 +1,52 @@
-"""Sends readings and state to an MQTT broker."""
+"""The MQTT sink: publishes readings and the device's state to a broker."""
 
+import logging
 import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
+from functools import partial
 
 import msgspec
 
-from edge import clock
-from edge.machine import board_name
+from edge.device import clock
+from edge.device.info import board_name
 from edge.records import Observation
-from edge.sink_settings import MqttSettings
-from edge.sinks.changes import Changes
-from edge.sinks.lines import Line, counts_line
-from edge.sinks.mqtt.broker import read_broker
-from edge.sinks.mqtt.discovery import describe_device
-from edge.sinks.mqtt.link import Link
-from edge.sinks.mqtt.presence import Presence
-from edge.sinks.mqtt.secrets import credentials_folder
+from edge.settings.sinks import MqttSettings
+from edge.sinks.base import Sink
+from edge.sinks.log.events import ChangeEvents
+from edge.sinks.log.lines import COUNTS, Line, counts_line
+from edge.sinks.mqtt.broker import credentials_folder, read_broker_config
+from edge.sinks.mqtt.discovery import NO_ATTRIBUTES, describe_device
+from edge.sinks.mqtt.placement import Placement, PlacementMemory, queue_path
+from edge.sinks.mqtt.publisher import Publisher
 from edge.sinks.mqtt.spool import Spool
-from edge.sinks.mqtt.topics import name_topics
+from edge.sinks.mqtt.state import DeviceState
+from edge.sinks.mqtt.topics import Topics, name_topics
 from edge.status import Status
 
-EXPIRES_INTERVALS, LEAST_EXPIRY_S = 6, 60
-"""Home Assistant believes a state for so many intervals, and for so long at least, s."""
+log = logging.getLogger(__name__)
+
+EXPIRY_INTERVALS, MIN_EXPIRY_S = 6, 60
+"""Home Assistant marks the entities unavailable after this many state intervals without a state, and not before
+`MIN_EXPIRY_S`."""
 
 
-class MqttSink:
-    """Puts what changes into a queue on disk, from where it is sent while there is a connection."""
+class MqttSink(Sink[Observation]):
+    """Writes changes to a queue on disk; a thread of its own publishes them while there is a connection.
 
-    patience_s = 2.0  # what changes comes at once
+    Args:
+        settings: the `[mqtt]` section.
+        labels: emotions that the run predicts, in order.
+        status: returns the run's current status; any thread may call it.
+        counts_only: whether only the counts of each minute may be published. Readings that were queued before this was
+            set are deleted.
+        page_url: address of the live page, for Home Assistant's link to it; empty for none.
+        attributes: attributes of the emotions' entities in Home Assistant, ready for JSON.
+        environment: environment variables; systemd's folders are among them.
+        is_clock_set: whether the wall clock can be trusted; readings are marked while it cannot.
+    """
+
+    patience_s = 2.0  # a change does not wait
 
     def __init__(
         self,
@@ -37,92 +54,142 @@ class MqttSink:
         *,
         labels: Sequence[str],
         status: Callable[[], Status],
+        counts_only: bool = False,
+        page_url: str = "",
+        attributes: Mapping[str, object] = NO_ATTRIBUTES,
         environment: Mapping[str, str] = os.environ,
         is_clock_set: Callable[[], bool] = clock.is_set,
     ) -> None:
-        """Open the queue; the connection is made on a thread of its own.
+        self._settings = settings
+        self._labels = labels
+        self._status = status
+        self._counts_only = counts_only
+        self._page_url = page_url
+        self._attributes = attributes
+        self._environment = environment
+        self._is_clock_set = is_clock_set
 
-        is_clock_set: whether the wall clock can be believed; readings say so where it cannot.
+    def open(self) -> None:
+        """Open the queue, and start the thread that publishes it.
 
         Raises:
             SinkError: a setting, or a file that it names, cannot be used.
         """
+        settings, labels = self._settings, self._labels
         topics = name_topics(settings)
-        broker = read_broker(settings, topics.device_id, credentials_folder(environment))
-        expiry_s = max(LEAST_EXPIRY_S, round(EXPIRES_INTERVALS * settings.state_interval_s))
-        name = settings.device_name or f"Camera {topics.device_id}"
-        device = describe_device(topics, name=name, board=board_name(), labels=labels, expire_after_s=expiry_s)
-        self._is_clock_set = is_clock_set
-        self._changes = Changes(summary_interval_s=float("inf"))
+        credentials = credentials_folder(self._environment)
+        read_broker = partial(read_broker_config, settings, topics.device_id, credentials)
+        self._address = read_broker().address
+        self._changes = ChangeEvents(summary_interval_s=float("inf"))
         self._device_id, self._run, self._number = topics.device_id, secrets.token_hex(4), 0
-        self._address = broker.address
-        self._spool = Spool(_queue_path(settings.queue, environment), limit=settings.queue_limit)
-        self._presence = Presence(
+        expiry_s = max(MIN_EXPIRY_S, round(EXPIRY_INTERVALS * settings.state_interval_s))
+        self._state = DeviceState(
             topics,
-            device=device if topics.discovery else None,
+            describe=partial(self._describe_device, topics, expiry_s) if topics.discovery else None,
             labels=labels,
-            status=status,
+            status=self._status,
             interval_s=settings.state_interval_s,
+            run=self._run,
+            expires_s=expiry_s,
         )
-        self._link = Link(broker, topics, self._spool, self._presence)
+        path = queue_path(settings, self._environment)
+        memory, placement = PlacementMemory(path, self._environment), Placement(settings, topics.device_id)
+        self._spool = Spool(path, limit=settings.queue_limit)
+        try:
+            self._discard_single_faces()
+            self._publisher = Publisher(
+                read_broker,
+                self._address,
+                topics,
+                self._spool,
+                self._state,
+                before_first=lambda: memory.leave_former(placement),
+                after_birth=lambda: memory.store(placement),
+            )
+        except Exception:  # the queue cannot be written, or the system has no room for another socket or thread
+            self._spool.close()
+            raise
+
+    def _describe_device(self, topics: Topics, expiry_s: int, status: Status) -> dict[str, object]:
+        return describe_device(
+            topics,
+            name=self._settings.device_name or f"Camera {topics.device_id}",
+            board=board_name(),
+            labels=self._labels,
+            expire_after_s=expiry_s,
+            page_url=self._page_url,
+            attributes=self._attributes,
+            has_temperature=status.temperature_c is not None,
+            counts_only=self._counts_only,
+        )
+
+    def _discard_single_faces(self) -> None:
+        """With `counts_only` delete queued readings of single faces, which were made before it was set."""
+        if self._counts_only and (discarded := self._spool.discard(lambda payload: not _is_counts(payload))):
+            log.warning("mqtt: %d queued readings of single faces deleted: privacy.counts_only is set", discarded)
 
     @property
     def error(self) -> str:
-        """Why the broker is not reached at the moment, else empty."""
-        return self._link.error
+        """Why there is no connection at the moment, else empty."""
+        return self._publisher.error
 
     @property
     def note(self) -> str:
-        """The broker's address, what waits, and what had to be dropped."""
+        """Broker address, device id, and how many readings wait or were dropped."""
         dropped = f", {self.lost} dropped" if self.lost else ""
         return f"{self._address} as {self._device_id}, {self.stored} readings wait{dropped}"
 
     @property
     def stored(self) -> int:
-        """Readings that wait for the broker."""
+        """Readings waiting to be acknowledged by the broker."""
         return self._spool.waiting
 
     @property
     def lost(self) -> int:
-        """Readings that gave way to newer ones, since the queue was full."""
+        """Readings dropped because the queue was full."""
         return self._spool.dropped
 
     def write(self, observation: Observation) -> None:
-        """Take an observation; what has changed is on disk when this returns.
+        """Queue what has changed in an observation; it is on disk when this returns.
 
         Raises:
             SinkError: the queue cannot be written.
         """
-        self._presence.take(observation)
+        self._state.add(observation)
         counts = observation.counts
         self._put(self._changes.lines(observation) if counts is None else [counts_line(observation, counts)])
 
     def close(self) -> None:
-        """Send what waits, if that is soon done; the rest is sent after the next start."""
+        """Spend a moment on sending what is queued; the rest is sent after the next start."""
         try:
             self._put(self._changes.last_lines())
         finally:
-            self._link.close()
+            self._publisher.close()
             self._spool.close()
 
     def _put(self, lines: Iterable[Line]) -> None:
-        payloads = [msgspec.json.encode(self._identified(line)) for line in lines]
+        payloads = [msgspec.json.encode(self._with_id(line)) for line in lines]
         if payloads:
             self._spool.put(payloads)
-            self._link.wake()
+            self._publisher.wake()
 
-    def _identified(self, line: Line) -> Line:
-        """Number a line, so that what arrives twice is known. `number` counts from 1 in each `run`, without a gap."""
+    def _with_id(self, line: Line) -> Line:
+        """Add an id, so that subscribers recognise repetitions. `number` counts from 1 in each `run`, without a gap."""
         self._number += 1
-        identity = f"{self._device_id}-{self._run}-{self._number}"
-        whose = {"id": identity, "device": self._device_id, "run": self._run, "number": self._number}
-        return whose | line | ({} if self._is_clock_set() else {"clock": clock.UNSET})
+        line_id = f"{self._device_id}-{self._run}-{self._number}"
+        origin = {"id": line_id, "device": self._device_id, "run": self._run, "number": self._number}
+        return origin | line | ({} if self._is_clock_set() else {"clock": clock.UNSET})
 
 
-def _queue_path(path: str, environment: Mapping[str, str]) -> Path:
-    """Return the setting's file, else one in the service's state directory, else one in the user's."""
-    if path:
-        return Path(path).expanduser()
-    service = environment.get("STATE_DIRECTORY", "").split(":")[0]
-    user = environment.get("XDG_STATE_HOME") or "~/.local/state"
-    return (Path(service) if service else Path(user).expanduser() / "edge-emotion") / "mqtt-queue.sqlite3"
+class _Event(msgspec.Struct):
+    """The part of a reading that tells its kind."""
+
+    event: str = ""
+
+
+def _is_counts(payload: bytes) -> bool:
+    """Return whether a queued reading has the counts of a minute and nothing about single faces."""
+    try:
+        return msgspec.json.decode(payload, type=_Event).event == COUNTS
+    except msgspec.DecodeError:
+        return False

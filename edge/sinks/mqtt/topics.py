@@ -1,23 +1,29 @@
-"""Names the topics of a device, so that no two devices share one."""
+"""Derives the MQTT topics and client id of a device from its id, so that no two devices share one."""
 
 import re
 from dataclasses import dataclass
 
-from edge.device_id import find_device_id
+from edge.device.info import find_device_id
 from edge.errors import SinkError
-from edge.sink_settings import MqttSettings
+from edge.settings.sinks import MqttSettings
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-"""Source: Home Assistant, MQTT discovery: an object_id consists of these."""
+"""Characters of a device id. Source: Home Assistant, MQTT discovery: those allowed in an object_id."""
 
 _PART = re.compile(r"[^/+#$\s\x00-\x1f\x7f][^/+#\s\x00-\x1f\x7f]*")
-"""Between two slashes. Source: MQTT 5, 4.7: + and # are wildcards, a leading $ is the broker's own, NUL is forbidden;
-a space or another control character is allowed, and a slip."""
+"""One level of a topic. Source: MQTT 5, 4.7: + and # are wildcards, a leading $ is reserved for the broker, and NUL is
+forbidden. Spaces and other control characters are legal, but refused here as typing mistakes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """Where things are published. device_id: this device's own. discovery: Home Assistant's prefix; empty is none."""
+    """Topics of one device.
+
+    Attributes:
+        base: prefix of all topics but Home Assistant's.
+        device_id: id of this device.
+        discovery: Home Assistant's discovery prefix; empty disables discovery.
+    """
 
     base: str
     device_id: str
@@ -25,40 +31,45 @@ class Topics:
 
     @property
     def readings(self) -> str:
-        """Each reading, once, not retained."""
+        """Topic of fresh readings, which are not retained."""
         return f"{self.base}/{self.device_id}/reading"
 
     @property
+    def backlog(self) -> str:
+        """Topic of readings that could not be sent while they were fresh, not retained."""
+        return f"{self.base}/{self.device_id}/backlog"
+
+    @property
     def state(self) -> str:
-        """The newest state, retained."""
+        """Topic of the newest state, retained."""
         return f"{self.base}/{self.device_id}/state"
 
     @property
     def availability(self) -> str:
-        """`online`, or `offline` by the Last Will; retained."""
+        """Topic of `online` and `offline` (also the Last Will), retained."""
         return f"{self.base}/{self.device_id}/availability"
 
     @property
     def config(self) -> str:
-        """What Home Assistant learns of the device, retained."""
+        """Topic of the discovery message, retained."""
         return f"{self.discovery}/device/{self.client_id}/config"
 
     @property
     def birth(self) -> str:
-        """Where Home Assistant says that it has started."""
+        """Topic on which Home Assistant announces that it has started."""
         return f"{self.discovery}/status"
 
     @property
     def client_id(self) -> str:
-        """What the broker knows this device by: a second client of the same name would throw the first one out."""
+        """MQTT client id; the broker disconnects a client when another one connects with the same id."""
         return f"edge-emotion-{self.device_id}"
 
 
 def name_topics(settings: MqttSettings) -> Topics:
-    """Name the topics that the settings ask for.
+    """Return the topics for these settings.
 
     Raises:
-        SinkError: one has a forbidden character, or the device has nothing to be told by.
+        SinkError: a topic or the device id has a forbidden character, or this machine has no id of its own.
     """
     device_id = settings.device_id or find_device_id()
     if not device_id:

@@ -1,1 +1,1 @@
-"""The live page: what the camera sees and what is said of it, for a browser."""
+"""The live page: video with predictions, time lines and status for a browser."""

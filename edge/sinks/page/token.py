@@ -1,27 +1,27 @@
-"""Reads the token that opens the page."""
+"""Reads the token that protects the page, and refuses one that is missing, short, or readable by everybody."""
 
-import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from edge.errors import SinkError
-from edge.sink_settings import PageSettings
+from edge.settings.sinks import PageSettings
+from edge.sinks.page.address import is_loopback
 
-SHORTEST = 16
-"""Characters. What is drawn at random and this long is not guessed."""
+MIN_LENGTH = 16
+"""Characters. A random token of this length cannot be guessed."""
 
 OTHERS = 0o007
-"""A file's rights for everybody else."""
+"""Permission bits of users who are neither the file's owner nor in its group."""
 
-_DRAW = "(umask 077; python3 -c 'import secrets; print(secrets.token_urlsafe(32))' > {})"
+_GENERATE = "(umask 077; python3 -c 'import secrets; print(secrets.token_urlsafe(32))' > {})"
 
 
 def find_token(settings: PageSettings, environment: Mapping[str, str] = os.environ) -> str:
-    """Return the token that the settings name; empty where none is asked for, which only this machine itself may do.
+    """Return the token that the settings name, or "" if none is needed because only this machine can connect.
 
     Raises:
-        SinkError: it is needed and not named, or its file cannot be used.
+        SinkError: a token is needed and none is set, or its file cannot be used.
     """
     if settings.token_file:
         return read_token(token_path(settings.token_file, environment))
@@ -33,37 +33,33 @@ def find_token(settings: PageSettings, environment: Mapping[str, str] = os.envir
     )
 
 
-def is_loopback(address: str) -> bool:
-    """Whether only this machine itself reaches `address`."""
-    return ipaddress.ip_address(address).is_loopback
-
-
 def token_path(token_file: str, environment: Mapping[str, str] = os.environ) -> Path:
-    """Where to read it: systemd hands a service a copy of a file that only root can read, under the same name."""
-    path = Path(token_file).expanduser()
-    handed = Path(environment.get("CREDENTIALS_DIRECTORY", "")) / path.name
-    return handed if "CREDENTIALS_DIRECTORY" in environment and handed.exists() else path
+    """Return the file to read: systemd gives a service a copy, under the same name, of a file only root can read."""
+    path = Path(token_file)
+    credential = Path(environment.get("CREDENTIALS_DIRECTORY", "")) / path.name
+    return credential if "CREDENTIALS_DIRECTORY" in environment and credential.exists() else path
 
 
 def read_token(path: Path) -> str:
     """Read a file that holds a token and nothing else.
 
     Raises:
-        SinkError: it cannot be read, others may read it, or what it holds is too short.
+        SinkError: it cannot be read, everybody may read it, or its content is no token.
     """
-    draw = _DRAW.format(path)
+    generate = _GENERATE.format(path)
     try:
         mode, token = path.stat().st_mode, path.read_text(encoding="utf-8", errors="replace").strip()
     except FileNotFoundError as error:
-        raise SinkError(f"{path}: expected the page's token, found no such file: {draw}") from error
+        raise SinkError(f"{path}: expected the page's token, found no such file: {generate}") from error
     except OSError as error:
         raise SinkError(
             f"{path}: expected the page's token, found: {error.strerror}: let this user read it, or name another file"
         ) from error
     if mode & OTHERS:
-        raise SinkError(f"{path}: expected a token that is secret, found a file that all may read: chmod o= {path}")
-    if len(token) < SHORTEST or not token.isascii() or not token.isprintable() or " " in token:
+        raise SinkError(f"{path}: expected a secret token, found a file that everybody may read: chmod o= {path}")
+    if len(token) < MIN_LENGTH or not token.isascii() or not token.isprintable() or " " in token:
         raise SinkError(
-            f"{path}: expected a token of {SHORTEST} or more letters and digits, found {len(token)} characters: {draw}"
+            f"{path}: expected a token of {MIN_LENGTH} or more letters and digits, "
+            f"found {len(token)} characters: {generate}"
         )
     return token

@@ -1,1 +1,1 @@
-"""A window on the desktop with the annotated video."""
+"""A window with the annotated video."""

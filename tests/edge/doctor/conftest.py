@@ -1,4 +1,4 @@
-"""What the tests of the doctor share: a small tree of real files in the place of the machine's own."""
+"""Fixtures of the doctor's tests: a folder of real files in place of the machine's own."""
 
 import shutil
 import subprocess
@@ -7,14 +7,17 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
+from samples import make_status
+from waiting import LIMIT_S
 
-from edge.doctor.catalogue import CHECKS
-from edge.doctor.context import Context, Identity
-from edge.doctor.runner import run_checks
+from edge.doctor.check import Context, Identity
+from edge.doctor.runner import CHECKS, run_checks
+from edge.service.status_server import StatusServer
 
 NOBODY = Identity("somebody", 54321, frozenset([54321]))
-"""Has no right but what everybody has. Root's rights are not bound by permission bits, so they are not used here."""
+"""A user with only the permissions that everybody has. Permission bits do not restrict root, so it is not used here."""
 
 HEALTHY = {
     "proc/device-tree/model": "Raspberry Pi 4 Model B Rev 1.4\0",
@@ -25,12 +28,12 @@ HEALTHY = {
     "etc/os-release": 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\nVERSION_CODENAME=bookworm\n',
     "run/systemd/timesync/synchronized": "",
 }
-"""A Pi with nothing wrong."""
+"""The files of a Pi without any problem."""
 
 
 @pytest.fixture
 def tree(tmp_path):
-    """Write files below a folder that stands for /; None removes one that the healthy Pi has."""
+    """Write files below a folder that stands for /, and return it; a content of None leaves out a healthy Pi's file."""
 
     def write(files=None):
         root = tmp_path / "root"
@@ -46,7 +49,7 @@ def tree(tmp_path):
 
 @pytest.fixture
 def config(tmp_path):
-    """Write a configuration."""
+    """Write a configuration and return its path."""
 
     def write(text):
         path = tmp_path / "edge.toml"
@@ -58,7 +61,7 @@ def config(tmp_path):
 
 @pytest.fixture
 def program(tmp_path, monkeypatch):
-    """Put a real program in the path, before all others."""
+    """Install a shell script that comes before all other programs in the search path."""
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder), prepend=":")
@@ -72,23 +75,26 @@ def program(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def find(tree, tmp_path, monkeypatch):
-    """Run the check called `name`, the way the command does, and return what it finds."""
+def run_check(tree, tmp_path, monkeypatch):
+    """Run the check called `name` as the command does, with time limits for a busy machine, and return its finding."""
     monkeypatch.chdir(tmp_path)
+    for module in ("machine", "service"):
+        monkeypatch.setattr(f"edge.doctor.{module}.QUICK_S", 3 * LIMIT_S)  # for the programs that they run
+    monkeypatch.setattr("edge.device.sensors._TIMEOUT_S", LIMIT_S)
 
-    def find(name, *, files=None, limit_s=None, **facts):
+    def run(name, *, files=None, limit_s=None, **context):
         (check,) = [check for check in CHECKS if check.name == name]
-        context = Context(root=facts.pop("root", None) or tree(files), **({"identity": NOBODY} | facts))
-        check = replace(check, limit_s=limit_s or check.limit_s)
-        (line,) = run_checks([check], context)
-        return line.finding
+        machine = Context(root=context.pop("root", None) or tree(files), **({"identity": NOBODY} | context))
+        check = replace(check, limit_s=limit_s or max(check.limit_s, 3 * LIMIT_S))
+        (result,) = run_checks([check], machine)
+        return result.finding
 
-    return find
+    return run
 
 
 @pytest.fixture
 def open_root():
-    """A folder with a short path that every user may enter; pytest's own are closed to others."""
+    """A folder with a short path that every user may enter; pytest's own are closed to other users."""
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)
     yield folder
@@ -96,8 +102,25 @@ def open_root():
 
 
 @pytest.fixture
+def serve_status(open_root):
+    """Let a service respond with a status of these fields, and return the root below which its socket is."""
+    path = open_root / "run/edge-emotion/status.sock"
+    path.parent.mkdir(parents=True)
+    servers = []
+
+    def serve(**fields):
+        status = make_status(**fields)
+        servers.append(StatusServer(path, lambda: msgspec.json.encode(status)))
+        return open_root
+
+    yield serve
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
 def start():
-    """Start a Python that runs `code` until its first line is out, and end it after the test."""
+    """Start a Python that runs `code`, return it once it has printed a line, and end it after the test."""
     running = []
 
     def start(code, *arguments):

@@ -1,4 +1,4 @@
-"""The doctor names each fault of a camera: absent, closed to the user, another's, without frames."""
+"""The doctor reports a camera that is absent, not permitted, in use or without frames."""
 
 import grp
 import os
@@ -9,8 +9,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from waiting import LIMIT_S
 
-from edge.doctor.context import Identity
+from edge.doctor.camera import _state_folder
+from edge.doctor.check import Context, Identity
+from edge.doctor.runner import CHECKS
+from edge.doctor.runner import run_check as run_check_here
+
+pytestmark = pytest.mark.slow
+
+NOBODY = Identity("somebody", 54321, frozenset([54321]))
 
 VIDEO_GROUP = 44
 """Debian's number of the group video."""
@@ -24,7 +32,7 @@ def use(source):
 
 @pytest.fixture
 def device(tree):
-    """A file in the place of /dev/video0, which nobody but its owner may use."""
+    """A file in place of /dev/video0, which only its owner may use."""
     path = tree() / "dev" / "video0"
     path.parent.mkdir()
     path.touch(mode=0o600)
@@ -33,95 +41,138 @@ def device(tree):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to the group video")
-def test_a_camera_that_may_not_be_used_names_the_group(find, config, device):
-    """With the command that lets the user in; whoever is in the group is."""
+def test_camera_that_is_not_permitted_fails_with_its_group(run_check, config, device):
+    """The remedy adds the user to the camera's group, and a member of it may use the camera."""
     os.chown(device, 0, VIDEO_GROUP)
-    found = find("permission", config=config(use("camera")))
-    assert (found.status, found.remedy) == (
+    finding = run_check("permission", config=config(use("camera")))
+    assert (finding.status, finding.remedy) == (
         "failed",
         f"sudo usermod -aG {grp.getgrgid(VIDEO_GROUP).gr_name} $USER, then log in again",
     )
-    assert "video0: somebody may not use it" in found.text
+    assert "video0: somebody may not use it" in finding.text
     member = Identity("somebody", 54321, frozenset([VIDEO_GROUP]))
-    assert find("permission", config=config(use("camera")), identity=member).status == "ok"
+    assert run_check("permission", config=config(use("camera")), identity=member).status == "ok"
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o660])
-def test_a_camera_whose_group_is_no_help_names_what_gives_the_right(find, config, device, mode):
-    """As where udev's rules are missing: nobody should join the group of whoever runs this, or root's."""
+def test_camera_of_an_unsuitable_group_is_given_to_video(run_check, config, device, mode):
+    """If the group has no access or is root's, as without udev's rules, the remedy changes the group to video."""
     device.chmod(mode)
     if os.geteuid() == 0:
         os.chown(device, 0, 0)
     elif mode == 0o660:
         pytest.skip("only root has files of the group root")
-    found = find("permission", config=config(use("/dev/video0")))
-    assert found.status == "failed"
-    assert "chgrp video" in found.remedy
+    finding = run_check("permission", config=config(use("/dev/video0")))
+    assert finding.status == "failed"
+    assert "chgrp video" in finding.remedy
 
 
-def test_an_absent_camera_is_named(find, config):
-    """The one that the settings name, or any V4L2 camera at all."""
-    found = find("V4L2 camera", config=config(use("/dev/video7")))
-    assert (found.status, "no such device" in found.text) == ("failed", True)
-    found = find("V4L2 camera", config=config(use("camera")))
-    assert (found.status, "found none" in found.text) == ("failed", True)
+def test_absent_camera_fails(run_check, config):
+    """A configured device that does not exist, and no V4L2 camera at all, are failures."""
+    finding = run_check("V4L2 camera", config=config(use("/dev/video7")))
+    assert (finding.status, "no such device" in finding.text) == ("failed", True)
+    finding = run_check("V4L2 camera", config=config(use("camera")))
+    assert (finding.status, "found none" in finding.text) == ("failed", True)
 
 
 @pytest.mark.parametrize("source", ["/dev/video77", "camera", "picamera"])
-def test_an_absent_camera_that_is_waited_for_is_a_warning(find, config, picamera, source):
-    """With `source.reopen`, as in the service's own settings: it would run, and wait."""
+def test_absent_camera_is_a_warning_with_reopen(run_check, config, picamera, source):
+    """With `source.reopen`, as in the service's settings, the service would run and wait for a camera."""
     if source == "camera" and list(Path("/dev").glob("video*")):
         pytest.skip("this machine has a camera")
     picamera(PICAMERA.format(body="return []"))
     settings = config(use(source) + "reopen = true\n")
     for name in ("ribbon camera", "V4L2 camera", "frames"):
-        assert find(name, config=settings).status != "failed"
+        assert run_check(name, config=settings).status != "failed"
 
 
-def test_without_any_camera_the_clip_would_be_played(find, config):
-    """That is no failure: it would run; but it is said."""
+def test_clip_in_place_of_a_camera_is_a_warning(run_check, config):
+    """With `auto` and no camera the finding says that the bundled clip would be played, or a camera waited for."""
     if list(Path("/dev").glob("video*")):
         pytest.skip("this machine has a camera")
-    found = find("frames", config=config(use("auto")))
-    assert found.status == "warning"
-    assert "the clip" in found.text
-    waited = find("frames", config=config(use("auto") + "reopen = true\n"))
-    assert "would be waited for" in waited.text
+    finding = run_check("frames", config=config(use("auto")))
+    assert finding.status == "warning"
+    assert "the bundled clip would be played" in finding.text
+    waiting = run_check("frames", config=config(use("auto") + "reopen = true\n"))
+    assert "would wait for one" in waiting.text
 
 
-def test_a_camera_that_another_process_has_is_named_with_it(find, config, device, start):
-    """Who has it, and the command that ends that. A program that runs cannot be opened for writing: it is busy."""
+def test_camera_in_use_names_the_process(run_check, config, device, start):
+    """The failure names the process that uses the camera, and the remedy ends it.
+
+    The camera is a program that runs, which cannot be opened for writing: it is busy.
+    """
     shutil.copy(shutil.which("sleep"), device)
     device.chmod(0o755)
     with subprocess.Popen([device, "60"]) as running:  # noqa: S603  # ours
         holder = start(HOLD, device)
-        found = find("V4L2 camera", config=config(use("/dev/video0")))
+        finding = run_check("V4L2 camera", config=config(use("/dev/video0")))
         running.kill()
-    assert found.status == "failed"
-    assert f"(process {holder.pid})" in found.text
-    assert found.remedy == f"kill {holder.pid}"
+    assert finding.status == "failed"
+    assert f"(process {holder.pid})" in finding.text
+    assert finding.remedy == f"kill {holder.pid}"
 
 
-def test_frames_that_come_are_counted(find, config):
-    """Here of a drawn scene, which is live like a camera."""
-    found = find("frames", config=config(use("scene:one")))
-    assert found.status == "ok"
-    assert "15 frames of 640x480" in found.text
+def test_frames_are_counted(config, monkeypatch):
+    """The frames of a drawn scene, which is live like a camera, are counted."""
+    monkeypatch.setattr("edge.doctor.camera._MAX_S", LIMIT_S)
+    (check,) = [check for check in CHECKS if check.name == "frames"]
+    finding = run_check_here(check, Context(config(use("scene:one"))))
+    assert finding.status == "ok"
+    assert "15 frames of 640x480" in finding.text
 
 
-def test_frames_that_do_not_come_are_a_failure(find, config, tmp_path):
-    """A device that is no camera, a file that is not there."""
+@pytest.mark.parametrize(("rotate", "turned"), [("90", ", turned by 90 degrees"), ("0", ""), ("'auto'", "")])
+def test_frames_are_examined_as_they_are_mounted(run_check, config, rotate, turned):
+    """The size is that of the turned frame, and a rotation is reported."""
+    finding = run_check("frames", config=config(use("scene:one") + f"rotate = {rotate}\n"))
+    assert finding.status == "ok"
+    assert finding.text.endswith(f" s{turned}")
+    assert ("480x640" if turned else "640x480") in finding.text
+
+
+def test_a_crop_outside_the_frame_fails(run_check, config):
+    """The doctor finds with a frame what the settings alone do not show."""
+    finding = run_check("frames", config=config(use("scene:one") + "crop = [600, 0, 64, 64]\n"))
+    assert finding.status == "failed"
+    assert "expected a region inside the 640x480 px of the turned frame, found [600, 0, 64, 64]" in finding.text
+    assert finding.remedy.startswith("x + w may be up to 640")
+
+
+def test_the_rotation_found_by_the_service_is_reported(run_check, config, serve_status):
+    """While the service runs, the doctor reports the service's rotation and that it was found automatically."""
+    root = serve_status(rotation=180, rotation_found=True)
+    finding = run_check("frames", config=config(use("auto")), root=root)
+    assert "/dev/video0, turned by 180 degrees, found automatically: 29.8 frames/s" in finding.text
+
+
+def test_the_service_s_rotation_is_looked_up_for_its_configuration_only(tree, config):
+    """With the installed configuration the doctor reads what the service remembers, if the user may."""
+    root = tree({"etc/edge-emotion/edge.toml": ""})
+    folder = root / "var/lib/edge-emotion"
+    assert _state_folder(Context(root=root)) is None
+    folder.mkdir(parents=True)
+    folder.chmod(0o755)
+    assert _state_folder(Context(root=root)) == folder
+    assert _state_folder(Context(root=root, identity=NOBODY)) == folder
+    assert _state_folder(Context(root=root, config=config(""))) is None
+    folder.chmod(0o750)
+    assert _state_folder(Context(root=root, identity=NOBODY)) is None
+
+
+def test_source_without_frames_fails(run_check, config, tmp_path):
+    """A device that is no camera and a file that does not exist are failures that name them."""
     for source in ("/dev/null", tmp_path / "none.mp4"):
-        found = find("frames", config=config(use(source)))
-        assert found.status == "failed"
-        assert str(source) in found.text
+        finding = run_check("frames", config=config(use(source)))
+        assert finding.status == "failed"
+        assert str(source) in finding.text
 
 
-def test_black_frames_are_a_warning(find, config, tmp_path):
-    """As with a covered lens."""
+def test_black_frames_are_a_warning(run_check, config, tmp_path):
+    """Nearly black frames, as from a covered lens, are a warning."""
     cv2.imwrite(str(tmp_path / "black.png"), np.full((48, 64), 3, dtype=np.uint8))
-    found = find("frames", config=config(use(tmp_path / "black.png")))
-    assert (found.status, "all but black" in found.text) == ("warning", True)
+    finding = run_check("frames", config=config(use(tmp_path / "black.png")))
+    assert (finding.status, "almost black" in finding.text) == ("warning", True)
 
 
 PICAMERA = """
@@ -134,7 +185,7 @@ class Picamera2:
 
 @pytest.fixture
 def picamera(tmp_path, monkeypatch):
-    """Let `import picamera2` run `source`."""
+    """Install a module `picamera2` with this source."""
 
     def write(source):
         (tmp_path / "picamera2.py").write_text(source)
@@ -144,7 +195,7 @@ def picamera(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("source", "asked", "status", "words"),
+    ("source", "setting", "status", "words"),
     [
         (PICAMERA.format(body="return [{'Model': 'imx708', 'Id': '/base/soc/i2c'}]"), "auto", "ok", "imx708"),
         (PICAMERA.format(body="return []"), "picamera", "failed", "no camera"),
@@ -156,17 +207,17 @@ def picamera(tmp_path, monkeypatch):
         ("import os; os.abort()", "auto", "failed", "SIGABRT"),
     ],
 )
-def test_the_ribbon_camera(find, config, picamera, source, asked, status, words):
-    """Listed; not there; libcamera fails; picamera2 is missing, built against another numpy, or crashes."""
+def test_ribbon_camera(run_check, config, picamera, source, setting, status, words):
+    """A listed or absent camera, a libcamera that fails, and a picamera2 that is missing, unsuitable or crashes."""
     picamera(source)
-    found = find("ribbon camera", config=config(use(asked)))
-    assert found.status == status
-    assert words in found.text
-    assert found.remedy or status == "ok"
+    finding = run_check("ribbon camera", config=config(use(setting)))
+    assert finding.status == status
+    assert words in finding.text
+    assert finding.remedy or status == "ok"
 
 
-def test_a_camera_that_hangs_is_a_failure(picamera, find, config):
-    """Libcamera waits for ever; the process that looks is ended."""
+def test_camera_that_hangs_fails(picamera, run_check, config):
+    """If libcamera never returns, the check's process is ended at its time limit."""
     picamera("import threading; threading.Event().wait()")
-    found = find("ribbon camera", config=config(use("auto")), limit_s=1.0)
-    assert (found.status, found.text) == ("failed", "expected an answer within 1 s, found none")
+    finding = run_check("ribbon camera", config=config(use("auto")), limit_s=1.0)
+    assert (finding.status, finding.text) == ("failed", "expected a result within 1 s, found none")

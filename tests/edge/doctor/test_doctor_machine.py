@@ -1,4 +1,4 @@
-"""The doctor names each fault of the board and the system when the machine's own files show it."""
+"""The doctor reports each problem of the board and the system from the files in which the kernel shows it."""
 
 import pytest
 
@@ -18,11 +18,11 @@ TEMPERATURE = "sys/class/thermal/thermal_zone0/temp"
         ("clock", "set by the network"),
     ],
 )
-def test_a_healthy_pi_is_well(find, name, words):
-    """Nothing to mend."""
-    found = find(name)
-    assert (found.status, found.remedy) == ("ok", "")
-    assert words in found.text
+def test_healthy_pi_has_no_problem(run_check, name, words):
+    """Each check of a Pi without problems is ok, describes what it found, and has no remedy."""
+    finding = run_check(name)
+    assert (finding.status, finding.remedy) == ("ok", "")
+    assert words in finding.text
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_healthy_pi_is_well(find, name, words):
             "too weak",
             "power supply",
         ),
-        ("throttling", {THROTTLED: "4"}, "holds the processor back: throttled", "heat sink"),
+        ("throttling", {THROTTLED: "4"}, "limits the processor's clock: throttled", "heat sink"),
         ("throttling", {THROTTLED: "80000"}, "soft temperature limit since boot", "heat sink"),
         ("temperature", {TEMPERATURE: "82100"}, "less than 80 °C, found 82 °C", "heat sink"),
         ("system", {"etc/os-release": "PRETTY_NAME=Fedora\nID=fedora\n"}, "found Fedora", "not tested"),
@@ -48,80 +48,80 @@ def test_a_healthy_pi_is_well(find, name, words):
         ("clock", {"run/systemd/timesync/synchronized": None}, "may be wrong", "sudo timedatectl set-ntp true"),
     ],
 )
-def test_what_a_run_survives_is_a_warning_with_its_remedy(find, program, name, files, words, remedy):
-    """Each fault is in the files where the kernel shows it; the clock's service says `no`."""
+def test_problem_that_a_run_survives_is_a_warning(run_check, program, name, files, words, remedy):
+    """A weak supply, heat, an untested system, little memory and an unset clock are warnings with their remedies."""
     program("timedatectl", "echo no")
-    found = find(name, files=files)
-    assert found.status == "warning"
-    assert words in found.text
-    assert remedy in found.remedy
+    finding = run_check(name, files=files)
+    assert finding.status == "warning"
+    assert words in finding.text
+    assert remedy in finding.remedy
 
 
-def test_flags_that_only_the_firmwares_command_tells(find, tree):
-    """Where the kernel has no file for them: its answer is a real program's."""
+def test_throttle_flags_are_read_from_vcgencmd(run_check, tree):
+    """On a kernel without a file for the flags, the firmware's tool is run."""
     vcgencmd = tree({THROTTLED: None}) / "usr/bin/vcgencmd"
     vcgencmd.parent.mkdir(parents=True)
     vcgencmd.write_text("#!/bin/sh\necho throttled=0x50005\n")
     vcgencmd.chmod(0o755)
     (tree() / THROTTLED).unlink()
-    found = find("supply", files={THROTTLED: None})
-    assert (found.status, "too weak at this moment" in found.text) == ("warning", True)
-    assert "throttled" in find("throttling", files={THROTTLED: None}).text
+    finding = run_check("supply", files={THROTTLED: None})
+    assert (finding.status, "too weak at this moment" in finding.text) == ("warning", True)
+    assert "throttled" in run_check("throttling", files={THROTTLED: None}).text
 
 
-def test_a_clock_that_another_service_sets_is_well(find, program):
-    """As chrony does: only systemd's own leaves a file, the kernel knows of both."""
+def test_clock_may_be_set_by_another_service(run_check, program):
+    """A clock that chrony sets, which leaves no file of systemd's, is ok because the kernel knows that it is set."""
     program("timedatectl", "echo yes")
-    assert find("clock", files={"run/systemd/timesync/synchronized": None}).status == "ok"
+    assert run_check("clock", files={"run/systemd/timesync/synchronized": None}).status == "ok"
 
 
 @pytest.mark.parametrize(
     ("architecture", "words"), [("aarch64", "32-bit programs on a 64-bit kernel"), ("armv7l", "found a 32-bit one")]
 )
-def test_32_bits_are_refused(find, architecture, words):
-    """A 32-bit system, and a 32-bit system on a 64-bit kernel, which says aarch64 all the same."""
-    found = find("word size", pointer_bits=32, architecture=architecture)
-    assert found.status == "failed"
-    assert words in found.text
-    assert "64-bit Raspberry Pi OS" in found.remedy
+def test_32_bit_system_fails(run_check, architecture, words):
+    """A 32-bit system fails, and so do 32-bit programs on a 64-bit kernel, whose architecture is aarch64 as well."""
+    finding = run_check("word size", pointer_bits=32, architecture=architecture)
+    assert finding.status == "failed"
+    assert words in finding.text
+    assert "64-bit Raspberry Pi OS" in finding.remedy
 
 
 @pytest.mark.parametrize("version", [(3, 9), (3, 10), (3, 14)])
-def test_a_python_that_is_too_old_or_too_new_is_refused(find, version):
-    """No interpreter for the model has wheels for it."""
-    found = find("Python", python=version)
-    assert found.status == "failed"
-    assert f"found 3.{version[1]}" in found.text
+def test_unsupported_python_fails(run_check, version):
+    """A Python for which no interpreter package has wheels is a failure."""
+    finding = run_check("Python", python=version)
+    assert finding.status == "failed"
+    assert f"found 3.{version[1]}" in finding.text
 
 
-def test_a_numpy_that_does_not_fit_apts_packages(find, tmp_path, monkeypatch):
-    """With the sentence that numpy's binary check raises; the remedy takes away this very numpy."""
+def test_numpy_that_does_not_fit_simplejpeg_fails(run_check, tmp_path, monkeypatch):
+    """The failure quotes numpy's binary check, and the remedy removes exactly this numpy."""
     (tmp_path / "simplejpeg.py").write_text("raise ValueError('numpy.dtype size changed, may indicate')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    found = find("numpy")
-    assert found.status == "failed"
-    assert "numpy.dtype size changed" in found.text
-    assert found.remedy.startswith(("rm -r ", "sudo rm -r "))
-    assert "site-packages/numpy" in found.remedy
+    finding = run_check("numpy")
+    assert finding.status == "failed"
+    assert "numpy.dtype size changed" in finding.text
+    assert finding.remedy.startswith(("rm -r ", "sudo rm -r "))
+    assert "site-packages/numpy" in finding.remedy
 
 
-def test_a_numpy_that_fits(find, tmp_path, monkeypatch):
-    """With and without apt's package."""
-    assert find("numpy").status == "ok"
+def test_numpy_that_fits_is_ok(run_check, tmp_path, monkeypatch):
+    """A numpy is ok without apt's simplejpeg, and with one that can be imported."""
+    assert run_check("numpy").status == "ok"
     (tmp_path / "simplejpeg.py").write_text("import numpy")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    found = find("numpy")
-    assert (found.status, found.remedy) == ("ok", "")
-    assert "simplejpeg fits" in found.text
+    finding = run_check("numpy")
+    assert (finding.status, finding.remedy) == ("ok", "")
+    assert "simplejpeg fits" in finding.text
 
 
-def test_a_numpy_that_hides_apts(find, tmp_path, monkeypatch):
-    """It may fit today; the next upgrade by apt need not. The remedy takes away this very numpy."""
+def test_numpy_that_hides_apts_is_a_warning(run_check, tmp_path, monkeypatch):
+    """A numpy of the environment's own may not fit after apt's next upgrade; the remedy removes exactly this numpy."""
     apts = "usr/lib/python3/dist-packages"
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "root" / apts))
-    assert find("numpy").status == "ok"
-    found = find("numpy", files={f"{apts}/numpy/version": ""})
-    assert (found.status, "expected apt's numpy" in found.text) == ("warning", True)
-    assert "site-packages/numpy" in found.remedy
-    monkeypatch.delenv("PYTHONPATH")  # then this environment sees none of apt's
-    assert find("numpy").status == "ok"
+    assert run_check("numpy").status == "ok"
+    finding = run_check("numpy", files={f"{apts}/numpy/version": ""})
+    assert (finding.status, "expected apt's numpy" in finding.text) == ("warning", True)
+    assert "site-packages/numpy" in finding.remedy
+    monkeypatch.delenv("PYTHONPATH")  # without it this environment does not see apt's packages
+    assert run_check("numpy").status == "ok"

@@ -1,10 +1,6 @@
-"""The doctor names what systemd says of the unit; `systemctl` is a real program that answers as systemd does."""
+"""The doctor reports problems of the settings, the unit, its network, and the running service."""
 
-import msgspec
 import pytest
-from statuses import HEALTHY
-
-from edge.runtime.answer import Answerer
 
 RUNNING = {
     "LoadState": "loaded",
@@ -16,20 +12,55 @@ RUNNING = {
     "NRestarts": "0",
 }
 
+INSTALLED = {"opt/edge-emotion/current": ""}
+INSTALLER = "sudo /opt/edge-emotion/current/systemd/install.sh"
 
-@pytest.fixture
-def unit(program):
-    """Let systemd say this of the unit."""
 
-    def say(**facts):
-        lines = "\\n".join(f"{key}={value}" for key, value in (RUNNING | facts).items())
-        program("systemctl", f"printf '{lines}\\n'")
-
-    return say
+def test_settings_are_read_as_the_service_reads_them(run_check, config):
+    """The given configuration is read, else the installed one, else the defaults are used."""
+    assert "the defaults" in run_check("settings").text
+    installed = run_check("settings", files={"etc/edge-emotion/edge.toml": '[source]\nuse = "camera"\n'})
+    assert (installed.status, "source camera" in installed.text) == ("ok", True)
+    given = run_check("settings", config=config('profile = "low-power"\n'))
+    assert "profile low-power" in given.text
 
 
 @pytest.mark.parametrize(
-    ("facts", "words", "remedy"),
+    ("text", "words"),
+    [
+        ("no toml", "this is no TOML"),
+        ("[source]\nfsp = 3\n", "source.fsp: unknown key"),
+        ("[source]\nfps = 0\n", "source.fps"),
+    ],
+)
+def test_invalid_settings_fail(run_check, config, text, words):
+    """A file that is not TOML, an unknown key and an invalid value fail with the message of a run."""
+    path = config(text)
+    finding = run_check("settings", config=path)
+    assert (finding.status, finding.remedy) == ("failed", f"sudo nano {path}")
+    assert words in finding.text
+
+
+def test_missing_configuration_fails(run_check, tmp_path):
+    """A configuration that was given but does not exist is a failure; the defaults do not replace it."""
+    finding = run_check("settings", config=tmp_path / "none.toml")
+    assert (finding.status, finding.remedy) == ("failed", "give another --config")
+    assert "none.toml" in finding.text
+
+
+@pytest.fixture
+def unit(program):
+    """Install a `systemctl` that prints these properties of a running unit, with changes."""
+
+    def write(**properties):
+        lines = "\\n".join(f"{key}={value}" for key, value in (RUNNING | properties).items())
+        program("systemctl", f"printf '{lines}\\n'")
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("properties", "words", "remedy"),
     [
         (
             {"ActiveState": "failed", "Result": "exit-code", "ExecMainStatus": "2"},
@@ -42,129 +73,89 @@ def unit(program):
         ({"UnitFileState": "disabled"}, "will not start with the machine", "sudo systemctl enable"),
     ],
 )
-def test_what_befell_the_unit_is_a_warning(find, unit, facts, words, remedy):
-    """It says nothing on whether it would run now, so it is no failure; the remedy is a command."""
-    unit(**facts)
-    found = find("unit")
-    assert found.status == "warning"
-    assert words in found.text
-    assert remedy in found.remedy
+def test_unit_with_a_problem_is_a_warning(run_check, unit, properties, words, remedy):
+    """A failed, stopped, restarted or disabled unit is no failure, because it may run now; the remedy is a command."""
+    unit(**properties)
+    finding = run_check("unit")
+    assert finding.status == "warning"
+    assert words in finding.text
+    assert remedy in finding.remedy
 
 
-def test_a_running_unit_is_well(find, unit):
-    """Active, enabled, never restarted."""
+def test_running_unit_is_ok(run_check, unit):
+    """An active and enabled unit that was never restarted is ok."""
     unit()
-    assert find("unit").status == "ok"
+    assert run_check("unit").status == "ok"
 
 
-def test_the_last_failure_is_told(find, unit, program):
-    """In the journal's words, so that nobody has to look for them."""
+def test_last_error_of_the_unit_is_quoted(run_check, unit, program):
+    """A failed unit's newest error in the journal is part of the finding."""
     unit(ActiveState="failed", Result="exit-code", ExecMainStatus="2")
     program("journalctl", "echo 'edge.toml: log.mod: unknown key'")
-    assert "exit code 2: edge.toml: log.mod: unknown key" in find("unit").text
+    assert "exit code 2: edge.toml: log.mod: unknown key" in run_check("unit").text
 
 
-STATUS = msgspec.structs.replace(
-    HEALTHY,
-    version="1",
-    pid=1,
-    since="",
-    uptime_s=60,
-    source="picamera",
-    frames=900,
-    fps=15.0,
-    latency_ms_p50=1,
-    latency_ms_p95=2,
-    faces=1,
-    dropped=0,
-    reopens=0,
-    log="",
-    temperature_c=None,
-    throttled=None,
-    core_v=None,
-)
-
-
-@pytest.fixture
-def answer(open_root):
-    """Let a service answer with a status at the socket below the folder that is returned."""
-    path = open_root / "run/edge-emotion/status.sock"
-    path.parent.mkdir(parents=True)
-    answerers = []
-
-    def say(**facts):
-        status = msgspec.structs.replace(STATUS, **facts)
-        answerers.append(Answerer(path, lambda: msgspec.json.encode(status)))
-        return open_root
-
-    yield say
-    for answerer in answerers:
-        answerer.close()
-
-
-def test_a_camera_that_the_service_reads_is_well(find, answer):
-    """It is not opened a second time, which would fail: the service's own word is taken."""
-    root = answer()
-    assert "the running service reads picamera" in find("frames", root=root).text
-    assert find("status", root=root).status == "ok"
-
-
-def test_what_the_service_says_of_itself_is_passed_on(find, answer):
-    """A lost camera, and the last error."""
-    found = find("status", root=answer(state="camera lost", camera_error="unplugged", last_error="gone"))
-    assert found.status == "warning"
-    assert "unplugged" in found.text
-    assert "last error: gone" in found.text
-
-
-def test_no_service_is_no_fault(find):
-    """It would run all the same."""
-    assert find("status").status == "ok"
-
-
-@pytest.mark.parametrize(("files", "status"), [({}, "ok"), ({"opt/edge-emotion/current": ""}, "warning")])
-def test_a_missing_unit_matters_where_the_program_is_installed(find, unit, files, status):
-    """Whoever runs it from the repository needs none; the remedy is the installer that lies in the installation."""
+@pytest.mark.parametrize(("files", "status", "remedy"), [({}, "ok", ""), (INSTALLED, "warning", INSTALLER)])
+def test_missing_unit_is_a_warning_where_the_program_is_installed(run_check, unit, files, status, remedy):
+    """A checkout needs no unit; an installation does, and the remedy is its own installer."""
     unit(LoadState="not-found")
-    found = find("unit", files=files)
-    assert found.status == status
-    assert found.remedy == ("" if status == "ok" else "sudo /opt/edge-emotion/current/systemd/install.sh")
+    finding = run_check("unit", files=files)
+    assert (finding.status, finding.remedy) == (status, remedy)
 
 
-def test_a_systemd_that_does_not_answer_is_not_taken_for_none(find, program, monkeypatch):
-    """As on a machine that has too much to do."""
+def test_systemd_that_does_not_respond_is_a_warning(run_check, program, monkeypatch):
+    """A systemctl that exceeds its time limit is not mistaken for a machine without systemd."""
     monkeypatch.setattr("edge.doctor.service.QUICK_S", 0.3)
     program("systemctl", "exec sleep 60")
-    found = find("unit")
-    assert (found.status, found.remedy) == ("warning", "try again")
-    assert "found no answer" in found.text
+    finding = run_check("unit")
+    assert (finding.status, finding.remedy) == ("warning", "try again")
+    assert "found no response" in finding.text
 
 
-def test_a_machine_without_systemd_is_well(find, program):
-    """The program says so and exits with 1; or it is not there at all."""
+def test_machine_without_systemd_is_ok(run_check, program):
+    """A systemctl that only says that systemd is not running is no problem."""
     program("systemctl", "echo 'System has not been booted with systemd as init system' >&2; exit 1")
-    assert find("unit").status == "ok"
+    assert run_check("unit").status == "ok"
+
+
+def test_camera_that_the_service_reads_is_ok(run_check, serve_status):
+    """A camera that the running service reads is not opened, which would fail; the service's status is the finding."""
+    root = serve_status(source="picamera")
+    assert "the running service reads picamera" in run_check("frames", root=root).text
+    assert run_check("status", root=root).status == "ok"
+
+
+def test_problem_of_the_running_service_is_a_warning(run_check, serve_status):
+    """A lost camera and the last error are part of the finding."""
+    root = serve_status(state="camera lost", camera_error="unplugged", last_error="gone")
+    finding = run_check("status", root=root)
+    assert finding.status == "warning"
+    assert "unplugged" in finding.text
+    assert "last error: gone" in finding.text
+
+
+def test_no_running_service_is_ok(run_check):
+    """A service that is not running may still be able to."""
+    assert run_check("status").status == "ok"
 
 
 @pytest.mark.parametrize(
     "sink", ["[page]\nenabled = true\n", '[mqtt]\nhost = "broker"\n', "[metrics]\nenabled = true\n"]
 )
-def test_a_unit_whose_network_does_not_fit_its_sinks(find, config, sink):
-    """Closed though one needs it, open though none does; the remedy is the installer that lies in the installation."""
-    installed = {"opt/edge-emotion/current": ""}
+def test_network_that_does_not_fit_the_sinks_is_a_warning(run_check, config, sink):
+    """A closed network that a sink needs, and an open one that no sink needs; the remedy is the installer."""
     drop_in = {"etc/systemd/system/edge-emotion.service.d/network.conf": ""}
-    remedy = "sudo /opt/edge-emotion/current/systemd/install.sh"
-    asked, none = config(sink), None
-    closed = find("network", files=installed, config=asked)
-    assert (closed.status, closed.remedy) == ("warning", remedy)
+    with_sink, without_sink = config(sink), None
+    closed = run_check("network", files=INSTALLED, config=with_sink)
+    assert (closed.status, closed.remedy) == ("warning", INSTALLER)
     assert "found it closed" in closed.text
-    assert find("network", files=installed | drop_in, config=asked).status == "ok"
-    opened = find("network", files=installed | drop_in, config=none)
-    assert (opened.status, opened.remedy) == ("warning", remedy)
+    assert run_check("network", files=INSTALLED | drop_in, config=with_sink).status == "ok"
+    opened = run_check("network", files=INSTALLED | drop_in, config=without_sink)
+    assert (opened.status, opened.remedy) == ("warning", INSTALLER)
     assert "found it open" in opened.text
 
 
-@pytest.mark.parametrize("files", [{}, {"opt/edge-emotion/current": ""}])
-def test_a_closed_network_that_nobody_needs_is_well(find, files):
-    """Also where there is no installation."""
-    assert find("network", files=files).status == "ok"
+@pytest.mark.parametrize("files", [{}, INSTALLED])
+def test_closed_network_without_a_sink_that_needs_it_is_ok(run_check, files):
+    """Without such a sink the network stays closed, installed or not."""
+    assert run_check("network", files=files).status == "ok"

@@ -1,4 +1,4 @@
-"""Makes lines of logs, as a sink writes them."""
+"""Makes log lines in the form that the log sink writes."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -6,25 +6,25 @@ from datetime import UTC, datetime, timedelta
 BEGIN = datetime(2026, 11, 16, 8, tzinfo=UTC)
 
 
-def moment(seconds):
-    """RFC 3339, so many seconds after `BEGIN`."""
+def time_at(seconds):
+    """Return the time `seconds` after `BEGIN`, in RFC 3339."""
     return (BEGIN + timedelta(seconds=seconds)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def line(seconds, **values):
-    return json.dumps({"time": moment(seconds), "source": "camera", **values}) + "\n"
+    return json.dumps({"time": time_at(seconds), "source": "camera", **values}) + "\n"
 
 
 def event(seconds, name, **values):
     return line(seconds, event=name, **values)
 
 
-def face(seconds, track, emotion, frame=0, **values):
+def reading(seconds, track, emotion, frame=0, **values):
     return line(seconds, frame=frame, track=track, box=[0, 0, 9, 9], emotion=emotion, confidence=0.9, **values)
 
 
-def stay(begin, end, track, emotion):
-    """A face that comes, and leaves without having changed."""
+def visit(begin, end, track, emotion):
+    """Return the lines of a face that appears, and leaves without having changed."""
     return event(begin, "appeared", track=track, emotion=emotion) + event(
         end, "left", track=track, emotion=emotion, duration_s=end - begin
     )

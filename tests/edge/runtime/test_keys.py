@@ -1,4 +1,4 @@
-"""One key on a terminal does something, the others do not, and the terminal is left as it was found."""
+"""`on_key` reacts to one key on a terminal, ignores others, and restores the terminal."""
 
 import contextlib
 import os
@@ -6,19 +6,11 @@ import pty
 import sys
 import termios
 import threading
-import time
 
 import pytest
+from waiting import LIMIT_S, wait_for
 
 from edge.runtime.keys import on_key
-
-
-def wait_for(condition):
-    """Wait until another thread has made `condition` true."""
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        threading.Event().wait(0.01)
 
 
 def listening():
@@ -26,11 +18,11 @@ def listening():
 
 
 def open_files():
-    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208  # counts, and opens one itself, as before
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208  # opening the folder counts itself each time
 
 
 class Terminal:
-    """A terminal: what is typed on `keyboard` is read from `stdin`. `go` closes its other end, as a window does."""
+    """A pseudo-terminal: `stdin` reads what is written to `keyboard`; `hang_up` closes it like a closed window."""
 
     def __init__(self):
         self.keyboard, child = pty.openpty()
@@ -39,14 +31,14 @@ class Terminal:
     def attributes(self):
         return termios.tcgetattr(self.stdin)
 
-    def go(self):
+    def hang_up(self):
         keyboard, self.keyboard = self.keyboard, None
         os.close(keyboard)
 
     def close(self):
         self.stdin.close()
         if self.keyboard is not None:
-            self.go()
+            self.hang_up()
 
 
 @pytest.fixture
@@ -58,7 +50,7 @@ def terminal():
 
 @pytest.fixture
 def on_terminal(terminal, monkeypatch):
-    """Listen on the terminal for `q`."""
+    """Listens on the terminal for the key `q`."""
 
     def listen(action):
         monkeypatch.setattr(sys, "stdin", terminal.stdin)
@@ -68,16 +60,16 @@ def on_terminal(terminal, monkeypatch):
 
 
 def test_the_key_acts_without_enter(terminal, on_terminal):
-    """As often as it is pressed, alone or between others."""
+    """Each press of the key calls the action at once, alone or between other keys."""
     pressed = threading.Semaphore(0)
     with on_terminal(pressed.release):
         for typed in (b"q", b"abqab"):
             os.write(terminal.keyboard, typed)
-            assert pressed.acquire(timeout=10)
+            assert pressed.acquire(timeout=LIMIT_S)
 
 
 def test_other_keys_do_nothing(terminal, on_terminal, monkeypatch):
-    """They are read, and only the key acts."""
+    """Other keys are read and ignored."""
     pressed, typed, read = [], [], os.read
 
     def noted(file, count):
@@ -94,8 +86,8 @@ def test_other_keys_do_nothing(terminal, on_terminal, monkeypatch):
 
 
 @pytest.mark.parametrize("error", [None, KeyError("in the block")])
-def test_terminal_threads_and_files_are_left_as_they_were(terminal, on_terminal, error):
-    """However the block ends."""
+def test_terminal_threads_and_files_are_restored(terminal, on_terminal, error):
+    """After the block, even with an error, the terminal's attributes are restored, and no thread or file is left."""
     before, files = terminal.attributes(), open_files()
     with contextlib.suppress(KeyError), on_terminal(lambda: None):
         assert terminal.attributes() != before
@@ -107,8 +99,8 @@ def test_terminal_threads_and_files_are_left_as_they_were(terminal, on_terminal,
     assert open_files() == files
 
 
-def test_without_a_terminal_nothing_is_listened_to(monkeypatch):
-    """A pipe or a file is somebody else's input."""
+def test_a_pipe_is_not_read(monkeypatch):
+    """If standard input is no terminal, `on_key` starts no thread and reads nothing."""
     reader, writer = os.pipe()
     with os.fdopen(reader) as stdin, os.fdopen(writer, "w") as keyboard:
         monkeypatch.setattr(sys, "stdin", stdin)
@@ -121,7 +113,7 @@ def test_without_a_terminal_nothing_is_listened_to(monkeypatch):
 
 
 def test_a_terminal_that_goes_away_ends_the_listening(terminal, on_terminal):
-    """A closed window or a lost connection: nothing spins, and the block goes on to its end."""
+    """When the terminal is closed, the listening thread ends, and the block goes on."""
     with on_terminal(pytest.fail):
-        terminal.go()
+        terminal.hang_up()
         wait_for(lambda: not listening())

@@ -1,19 +1,20 @@
-"""Scenes become clips; the one that ships shows a face that is found."""
+"""Scenes can be written as clips; the demo clip shows a face that the cascade finds."""
 
 import cv2
 import numpy as np
 import pytest
 
 from edge.records import Box
-from edge.scenes.__main__ import main, write_clip
+from edge.scenes.__main__ import main
 from edge.scenes.catalogue import make_scene
-from edge.sources.choose import DEMO_CLIP
+from edge.scenes.render import write_clip
+from edge.sources.open import DEMO_CLIP
 from edge.sources.video import VideoSource
 
 
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.avi"])
 def test_a_clip_holds_every_frame(tmp_path, name):
-    """A scene that was written is read back, frame by frame, but for what compression loses."""
+    """A clip, read back, has every frame of its scene, up to compression loss."""
     scene = make_scene("fast", width=160, height=120, fps=20, duration_s=0.5)
     write_clip(scene, tmp_path / name)
     source = VideoSource(tmp_path / name, color=True)
@@ -25,7 +26,7 @@ def test_a_clip_holds_every_frame(tmp_path, name):
 
 
 def test_the_command_line_writes_a_clip(tmp_path, capsys):
-    """`python -m edge.scenes FILE --scene ... --size ... --fps ...` does what it says; errors come in one line."""
+    """`python -m edge.scenes FILE --scene ... --size ... --fps ...` writes that clip, or prints a one-line error."""
     path = tmp_path / "clip.mp4"
     assert main([str(path), "--scene", "leaving", "--size", "160x120", "--fps", "2"]) == 0
     assert VideoSource(path).read().gray.shape == (120, 160)
@@ -37,7 +38,7 @@ def test_the_command_line_writes_a_clip(tmp_path, capsys):
 
 
 def test_the_clip_that_ships_is_the_scene_demo():
-    """The clip is what `python -m edge.scenes` makes: so the truth about its frames is known."""
+    """The demo clip has the frames of the scene `demo`, so its ground truth is known."""
     scene = make_scene("demo", fps=25)
     source = VideoSource(DEMO_CLIP, color=True)
     assert source.fps == 25
@@ -51,8 +52,9 @@ def test_the_clip_that_ships_is_the_scene_demo():
     assert source.skipped == 0
 
 
+@pytest.mark.slow
 def test_the_face_in_the_clip_is_found():
-    """Wherever a whole face is to be seen in the clip the cascade finds it, and nothing else."""
+    """The cascade finds the face of the demo clip wherever it is wholly inside the frame, and nothing else."""
     scene = make_scene("demo", fps=25)
     cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_alt2.xml")
     source = VideoSource(DEMO_CLIP)

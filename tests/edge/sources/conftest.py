@@ -1,4 +1,4 @@
-"""What the tests of the sources share."""
+"""Fixtures of the source tests: clips, threads, files without permissions, and a fake Pi camera."""
 
 import contextlib
 import os
@@ -13,17 +13,25 @@ import numpy as np
 import pytest
 from fake_picamera2 import FakeRig
 
+THREAD_LIMIT_S = 60.0
+
 
 @pytest.fixture
 def write_clip(tmp_path):
-    """Write a clip in which frame n is grey of level 20 + 6 n, so that each frame tells its number."""
+    """Write a clip in which frame n is gray of level 20 + 6 n, so that each frame shows its number.
 
-    def write(name="clip.avi", *, frames=20, fps=25.0, size=(64, 48)):
+    With `corner`, the upper left quarter is white.
+    """
+
+    def write(name="clip.avi", *, frames=20, fps=25.0, size=(64, 48), corner=False):
         path = tmp_path / name
         codec = cv2.VideoWriter.fourcc(*("mp4v" if path.suffix == ".mp4" else "MJPG"))
         writer = cv2.VideoWriter(str(path), codec, fps, size)
         for number in range(frames):
-            writer.write(np.full((size[1], size[0], 3), 20 + 6 * number, dtype=np.uint8))
+            pixels = np.full((size[1], size[0], 3), 20 + 6 * number, dtype=np.uint8)
+            if corner:
+                pixels[: size[1] // 2, : size[0] // 2] = 255
+            writer.write(pixels)
         writer.release()
         return path
 
@@ -32,7 +40,7 @@ def write_clip(tmp_path):
 
 @pytest.fixture
 def in_thread():
-    """Run a function on a thread; return a function that waits for its result (or raises its error)."""
+    """Run a function on a thread; return a function that waits for its result, or raises its error."""
 
     def start(body):
         outcome = {}
@@ -47,8 +55,8 @@ def in_thread():
         thread.start()
 
         def result():
-            thread.join(timeout=10)
-            assert not thread.is_alive(), "it hangs"
+            thread.join(timeout=THREAD_LIMIT_S)
+            assert not thread.is_alive(), "the thread hangs"
             if "error" in outcome:
                 raise outcome["error"]
             return outcome["result"]
@@ -60,7 +68,7 @@ def in_thread():
 
 @pytest.fixture
 def open_folder():
-    """Return a folder that every user may enter; pytest's own are closed to others."""
+    """Create a folder that every user may enter; pytest's own folders are closed to other users."""
     folder = Path(tempfile.mkdtemp(dir="/tmp"))
     folder.chmod(0o755)
     yield folder
@@ -69,10 +77,10 @@ def open_folder():
 
 @pytest.fixture
 def as_nobody():
-    """Return a context in which root has no more rights than anybody; others keep theirs."""
+    """Return a context in which root has no more permissions than any user; other users keep theirs."""
 
     @contextlib.contextmanager
-    def drop_rights():
+    def drop_permissions():
         if os.geteuid() != 0:
             yield
             return
@@ -82,13 +90,26 @@ def as_nobody():
         finally:
             os.seteuid(0)
 
-    return drop_rights
+    return drop_permissions
 
 
 @pytest.fixture
 def rig(monkeypatch):
-    """Put the fake in the place of picamera2 and libcamera."""
+    """Replace picamera2 and libcamera by the fake."""
     rig = FakeRig()
     for name, module in rig.modules().items():
         monkeypatch.setitem(sys.modules, name, module)
     return rig
+
+
+@pytest.fixture
+def read_all():
+    """Read all frames of a source."""
+
+    def read(source):
+        frames = []
+        while (frame := source.read()) is not None:
+            frames.append(frame)
+        return frames
+
+    return read

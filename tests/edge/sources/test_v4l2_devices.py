@@ -1,4 +1,4 @@
-"""V4L2 cameras are found among what else calls itself /dev/video, and each reason for failing is named."""
+"""V4L2 cameras are told from other /dev/video* devices, and each reason for a failure is reported."""
 
 import shutil
 import struct
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge.errors import CameraError
-from edge.settings import SourceSettings
+from edge.settings.schema import SourceSettings
 from edge.sources.v4l2 import V4l2Source
 from edge.sources.v4l2_devices import check_camera, describe_holder, find_cameras, parse_capability
 
@@ -19,7 +19,7 @@ META, STREAMING, DEVICE_CAPS = 0x800000, 0x4000000, 0x80000000
 
 @pytest.fixture
 def start():
-    """Start a program, and end it after the test."""
+    """Start a program and kill it after the test."""
     running = []
 
     def start(*command):
@@ -32,13 +32,13 @@ def start():
         process.communicate()
 
 
-def answer(driver, whole, node, card="Some Camera"):
-    """Return what the kernel answers to VIDIOC_QUERYCAP."""
-    return struct.pack("=16s32s32s3I12x", driver.encode(), card.encode(), b"bus", 0x60600, whole, node)
+def reply(driver, hardware_flags, node_flags, card="Some Camera"):
+    """Return the kernel's reply to VIDIOC_QUERYCAP."""
+    return struct.pack("=16s32s32s3I12x", driver.encode(), card.encode(), b"bus", 0x60600, hardware_flags, node_flags)
 
 
 @pytest.mark.parametrize(
-    ("driver", "whole", "node", "is_camera"),
+    ("driver", "hardware_flags", "node_flags", "is_camera"),
     [
         ("uvcvideo", CAPTURE | META | DEVICE_CAPS, CAPTURE | STREAMING, True),
         ("uvcvideo", CAPTURE | META | DEVICE_CAPS, META | STREAMING, False),
@@ -54,31 +54,31 @@ def answer(driver, whole, node, card="Some Camera"):
         ("pispbe", CAPTURE_MPLANE | DEVICE_CAPS, CAPTURE_MPLANE | STREAMING, False),
     ],
 )
-def test_cameras_are_told_from_codecs(driver, whole, node, is_camera):
-    """Of the many /dev/video* of a Pi only those that give pictures by themselves are cameras."""
-    capability = parse_capability(answer(driver, whole, node))
+def test_cameras_are_told_from_codecs(driver, hardware_flags, node_flags, is_camera):
+    """Of a Pi's many /dev/video* devices, only those that give images by themselves are cameras."""
+    capability = parse_capability(reply(driver, hardware_flags, node_flags))
     assert capability.is_camera == is_camera
     assert (capability.driver, capability.card) == (driver, "Some Camera")
 
 
-def test_an_absent_camera_is_named_with_those_that_exist(tmp_path):
-    """A device that is not there says so, and that there is no other."""
+def test_an_absent_camera_is_reported_with_those_that_exist(tmp_path):
+    """The error for a missing device also says that there is no other camera."""
     with pytest.raises(CameraError, match="found no such device: there is no camera at all"):
         check_camera(tmp_path / "video7")
 
 
 @pytest.mark.parametrize("kind", ["file", "folder", "device"])
-def test_what_is_no_camera_is_named(tmp_path, kind):
-    """A file, a folder and another device are told from a camera by the kernel's answer."""
+def test_a_path_that_is_not_a_camera_is_an_error(tmp_path, kind):
+    """A file, a folder and another device are each refused as not being a video device."""
     path = {"file": tmp_path / "video0", "folder": tmp_path, "device": Path("/dev/null")}[kind]
     if kind == "file":
-        path.write_text("no camera")
-    with pytest.raises(CameraError, match="no video device"):
+        path.write_text("not a camera")
+    with pytest.raises(CameraError, match="not a video device"):
         V4l2Source(path, SourceSettings())
 
 
-def test_a_camera_that_may_not_be_opened_names_the_group(open_folder, as_nobody):
-    """Without the rights the message gives the command that mends it, and the camera counts as found."""
+def test_a_missing_permission_names_the_group_to_join(open_folder, as_nobody):
+    """Without permission the error gives the command that fixes it, and the device still counts as a camera."""
     device = open_folder / "video0"
     device.touch(mode=0o600)
     device.chmod(0)
@@ -88,19 +88,19 @@ def test_a_camera_that_may_not_be_opened_names_the_group(open_folder, as_nobody)
         assert find_cameras(open_folder) == [device]
 
 
-def test_cameras_come_in_the_order_of_their_numbers(open_folder, as_nobody):
-    """/dev/video10 comes after /dev/video2; what is no camera or has another name is left out."""
+def test_cameras_are_sorted_by_number(open_folder, as_nobody):
+    """/dev/video10 comes after /dev/video2; other names and devices that are not cameras are left out."""
     for name in ("video10", "video2", "video2x", "media0"):
         (open_folder / name).touch()
         (open_folder / name).chmod(0)
-    (open_folder / "video1").touch(mode=0o666)  # may be opened, and is no camera
+    (open_folder / "video1").touch(mode=0o666)  # may be opened, but is not a camera
     (open_folder / "video1").chmod(0o666)
     with as_nobody():
         assert find_cameras(open_folder) == [open_folder / "video2", open_folder / "video10"]
 
 
-def test_who_holds_a_device_is_named(tmp_path, start):
-    """A device that another process has open is reported with that process; our own does not count."""
+def test_the_process_that_holds_a_device_is_named(tmp_path, start):
+    """A device that another process has open is described with that process; our own process does not count."""
     device = tmp_path / "video0"
     device.touch()
     with device.open():
@@ -111,8 +111,8 @@ def test_who_holds_a_device_is_named(tmp_path, start):
         assert f"(process {other.pid})" in describe_holder(device)
 
 
-def test_another_error_of_the_system_is_passed_on(tmp_path, start):
-    """What the system says when a device does not open (here: a file that runs) is in the message."""
+def test_another_error_of_the_system_is_in_the_message(tmp_path, start):
+    """If a device cannot be opened (here: a running program), the error has the system's reason."""
     program = tmp_path / "video0"
     shutil.copy(shutil.which("sleep"), program)
     start(str(program), "60")

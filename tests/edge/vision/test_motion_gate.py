@@ -1,4 +1,4 @@
-"""The motion gate sees what moves, and nothing else."""
+"""The motion gate detects motion and change outside known faces, and ignores noise."""
 
 import cv2
 import numpy as np
@@ -12,10 +12,10 @@ SQUARE = Box(200, 120, 80, 80)
 
 
 def wall_with(*boxes):
-    picture = WALL.copy()
+    image = WALL.copy()
     for box in boxes:
-        cv2.rectangle(picture, (box.x, box.y), (box.x + box.w - 1, box.y + box.h - 1), 200, -1)
-    return picture
+        cv2.rectangle(image, (box.x, box.y), (box.x + box.w - 1, box.y + box.h - 1), 200, -1)
+    return image
 
 
 @pytest.fixture
@@ -23,25 +23,25 @@ def gate():
     return MotionGate(threshold=12, min_share=0.001)
 
 
-def feed(gate, *pictures, from_s=0.0):
-    for number, picture in enumerate(pictures):
-        gate.update(picture, position_s=from_s + 0.1 * number)
+def feed(gate, *images, from_s=0.0):
+    for number, image in enumerate(images):
+        gate.update(image, media_time_s=from_s + 0.1 * number)
 
 
-def test_before_the_first_scan_everything_is_new(gate):
-    """Nothing was looked at yet, so all of the picture is to be."""
+def test_before_the_first_scan_the_whole_image_has_changed(gate):
+    """Until a scan is marked, the changed region is the whole image."""
     feed(gate, WALL)
     assert gate.changed_since_scan([]) == Box(0, 0, 640, 480)
 
 
-def test_before_the_first_picture_nothing_is_known(gate):
-    """Neither motion nor a place to look at."""
+def test_before_the_first_frame_nothing_has_changed(gate):
+    """A gate without frames reports neither motion nor a changed region."""
     assert not gate.moving([])
     assert gate.changed_since_scan([]) is None
 
 
-def test_a_small_picture_has_a_cell_for_each_pixel(gate):
-    """Fewer pixels than cells: each is compared by itself."""
+def test_a_small_image_has_a_cell_per_pixel(gate):
+    """An image with fewer pixels than cells in width is compared at full resolution."""
     small = WALL[:90, :120]
     feed(gate, small)
     assert gate.changed_since_scan([]) == Box(0, 0, 120, 90)
@@ -53,8 +53,8 @@ def test_a_small_picture_has_a_cell_for_each_pixel(gate):
     assert gate.changed_since_scan([]) == Box(50, 30, 20, 10)
 
 
-def test_without_a_least_share_a_still_picture_does_not_move():
-    """`motion_share = 0` asks for any change at all, and there is none."""
+def test_a_share_of_zero_still_needs_a_change():
+    """With `min_share=0` a single cell counts as motion, but an unchanged image does not."""
     gate = MotionGate(threshold=12, min_share=0.0)
     feed(gate, WALL)
     gate.mark_scanned()
@@ -65,8 +65,8 @@ def test_without_a_least_share_a_still_picture_does_not_move():
     assert gate.moving([])
 
 
-def test_a_still_picture_has_neither_motion_nor_change(gate):
-    """Nor has one with a camera's noise of three grey levels."""
+def test_noise_is_neither_motion_nor_change(gate):
+    """A still image and one with a camera's noise of three gray levels count as equal."""
     noisy = (WALL + np.random.default_rng(1).normal(0, 3, WALL.shape)).clip(0, 255).astype(np.uint8)
     feed(gate, WALL)
     gate.mark_scanned()
@@ -75,8 +75,8 @@ def test_a_still_picture_has_neither_motion_nor_change(gate):
     assert gate.changed_since_scan([]) is None
 
 
-def test_the_changed_box_is_where_the_change_is(gate):
-    """To a cell of 4 px."""
+def test_the_changed_region_surrounds_the_change(gate):
+    """The region has the bounds of the change, to a cell of 4 px."""
     feed(gate, WALL)
     gate.mark_scanned()
     feed(gate, wall_with(SQUARE), from_s=0.1)
@@ -84,8 +84,8 @@ def test_the_changed_box_is_where_the_change_is(gate):
     assert box.iou(SQUARE) > 0.9
 
 
-def test_what_moved_and_stopped_moves_no_more_but_has_changed(gate):
-    """Motion is of the moment; change is since the last scan, and a scan settles it."""
+def test_an_object_that_has_stopped_counts_as_change_until_the_next_scan(gate):
+    """Motion ends when the object stops; the change since the last scan remains until a scan is marked."""
     feed(gate, WALL)
     gate.mark_scanned()
     feed(gate, wall_with(SQUARE), from_s=0.1)
@@ -97,8 +97,8 @@ def test_what_moved_and_stopped_moves_no_more_but_has_changed(gate):
     assert gate.changed_since_scan([]) is None
 
 
-def test_a_known_faces_own_motion_does_not_count(gate):
-    """What moves where a face is known is that face; beside it somebody else may come."""
+def test_motion_of_a_known_face_is_ignored(gate):
+    """Motion in a known face's box does not count, motion elsewhere does."""
     feed(gate, WALL)
     gate.mark_scanned()
     feed(gate, wall_with(SQUARE), from_s=0.1)
@@ -109,8 +109,8 @@ def test_a_known_faces_own_motion_does_not_count(gate):
     assert gate.moving([SQUARE])
 
 
-def test_a_known_face_at_the_edge_does_not_count_either(gate):
-    """Its box reaches out of the picture; what is in it is known all the same."""
+def test_motion_of_a_known_face_at_the_edge_is_ignored(gate):
+    """A known box that reaches beyond the image still masks the part inside."""
     feed(gate, WALL)
     gate.mark_scanned()
     feed(gate, wall_with(Box(0, 0, 60, 60)), from_s=0.1)
@@ -119,25 +119,35 @@ def test_a_known_face_at_the_edge_does_not_count_either(gate):
     assert gate.changed_since_scan([Box(-20, -20, 80, 80)]) is None
 
 
-def test_slow_motion_is_seen(gate):
-    """One pixel a frame at 30 frames a second: too little from frame to frame, enough over a tenth of a second."""
+def test_slow_motion_is_detected(gate):
+    """One pixel per frame at 30 frames per second shows over a tenth of a second, though not from frame to frame."""
     for frame in range(10):
-        gate.update(wall_with(Box(200 + frame, 120, 80, 80)), position_s=frame / 30)
+        gate.update(wall_with(Box(200 + frame, 120, 80, 80)), media_time_s=frame / 30)
     assert gate.moving([])
 
 
-def test_a_speck_is_no_motion(gate):
-    """Less than a thousandth of the picture."""
+def test_a_tiny_change_is_not_motion(gate):
+    """A change of less than `min_share`, a thousandth of the image, is ignored."""
     feed(gate, WALL)
     gate.mark_scanned()
     feed(gate, wall_with(Box(100, 100, 8, 8)), from_s=0.1)
     assert not gate.moving([])
 
 
-def test_a_source_that_changes_its_size_is_scanned_anew(gate):
-    """Pictures of different sizes cannot be compared: all is new."""
+def test_a_change_of_the_frame_size_starts_over(gate):
+    """Frames of different sizes cannot be compared: there is no motion, and the whole new image counts as changed."""
     feed(gate, WALL, WALL)
     gate.mark_scanned()
     feed(gate, np.zeros((720, 1280), np.uint8), from_s=0.2)
     assert not gate.moving([])
     assert gate.changed_since_scan([]) == Box(0, 0, 1280, 720)
+
+
+def test_after_a_reset_nothing_moves_and_everything_is_new(gate):
+    """Frames that were turned are compared with none before the turn, and scanned as a whole."""
+    feed(gate, WALL, WALL)
+    gate.mark_scanned()
+    gate.reset()
+    feed(gate, wall_with(SQUARE), from_s=0.2)
+    assert not gate.moving([])
+    assert gate.changed_since_scan([]) == Box(0, 0, 640, 480)

@@ -1,136 +1,152 @@
-// The page's own code; no other is loaded. It asks for pictures one by one, and listens to what is told of the run.
+// The page's main module: requests video frames one by one, and shows the server-sent events.
 
-import { drawShot } from "./overlay.js";
+import { drawFrame } from "./overlay.js";
 import { FaceList } from "./faces.js";
 
-const SILENT_MS = 3000; // without an event for so long the server is gone
-const SAY_EVERY_MS = 4000; // a screen reader is not flooded
+const SILENT_MS = 3000; // without an event for this long the server is considered gone
+const ANNOUNCE_EVERY_MS = 4000; // limits how often a screen reader speaks
 
 const at = (id) => document.getElementById(id);
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
-const watcher = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+const viewer = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 const faces = new FaceList(at("faces"));
 
-let wanted = true; // the video, by its button
-let round = 0; // each start of the video ends the one before
-let refused = ""; // why no picture comes, though the camera is well
-let told = { at: 0, status: null, spoken: "", spokenAt: 0 };
+let playing = sessionStorage.getItem("stopped") === null; // toggled by the button
+let generation = 0; // a new polling loop ends the one before it
+let refusal = ""; // why the server sends no frames although the camera works
+let last = { eventAt: 0, status: null, spoken: "", spokenAt: 0 };
 
 // ---- video
 
-async function watch() {
-  const mine = (round += 1);
+async function play() {
+  const mine = (generation += 1);
   let number = 0;
-  while (wanted && !document.hidden && mine === round) {
+  while (playing && !document.hidden && mine === generation) {
     try {
-      const answer = await fetch(`/frame?watcher=${watcher}&after=${number}`);
-      if (answer.status === 401) return location.reload();
-      refused = answer.ok ? "" : await answer.text();
-      if (answer.status === 200) {
-        const shot = JSON.parse(answer.headers.get("X-Shot"));
-        const content = await answer.blob();
+      const response = await fetch(`/frame?watcher=${viewer}&after=${number}`);
+      if (response.status === 401) return location.reload();
+      refusal = response.ok ? "" : await response.text();
+      if (response.status === 200) {
+        const info = JSON.parse(response.headers.get("X-Shot"));
+        const content = await response.blob();
         const image = content.size ? await createImageBitmap(content) : null;
-        if (mine !== round || !wanted) return;
-        number = shot.number;
-        drawShot(at("picture"), at("boxes"), shot, image);
-      } else if (!answer.ok) {
+        if (mine !== generation || !playing) return;
+        number = info.number;
+        drawFrame(at("picture"), at("boxes"), info, image);
+      } else if (!response.ok) {
         await wait(5000);
       }
     } catch {
-      await wait(1000); // the server is gone, and tried again
+      await wait(1000); // the server is gone: retry
     }
   }
 }
 
-at("toggle").addEventListener("click", () => {
-  wanted = !wanted;
-  at("toggle").textContent = wanted ? "Stop the video" : "Start the video";
-  refused = "";
-  show();
-  watch();
-});
-document.addEventListener("visibilitychange", watch); // a page that nobody sees asks for nothing
-watch();
+function labelToggle() {
+  at("toggle").textContent = playing ? "Stop the video" : "Start the video";
+}
 
-// ---- what is told
+at("toggle").addEventListener("click", () => {
+  playing = !playing;
+  if (playing) sessionStorage.removeItem("stopped");
+  else sessionStorage.setItem("stopped", ""); // also for the page that replaces this one
+  labelToggle();
+  refusal = "";
+  render();
+  play();
+});
+document.addEventListener("visibilitychange", play); // a hidden page requests no frames
+labelToggle();
+play();
+
+// ---- events
 
 function listen() {
   const events = new EventSource("/events");
-  events.onmessage = (event) => take(JSON.parse(event.data));
+  events.onmessage = (event) => handle(JSON.parse(event.data));
   events.onerror = async () => {
-    if (events.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
-    const answer = await fetch("/status").catch(() => null);
-    if (answer?.status === 401) return location.reload();
+    if (events.readyState !== EventSource.CLOSED) return; // the browser reconnects by itself
+    const response = await fetch("/status").catch(() => null);
+    if (response?.status === 401) return location.reload();
     await wait(3000);
     listen();
   };
 }
 
-function take(news) {
-  told.at = performance.now();
-  told.status = news.status;
-  faces.update(news);
+function handle(event) {
+  if (event.page !== document.body.dataset.version && event.page !== sessionStorage.getItem("version")) {
+    sessionStorage.setItem("version", event.page); // once for each version, even if the server sends an old page
+    return location.reload(); // the program or its settings have changed: classes, colours, what the picture shows
+  }
+  last.eventAt = performance.now();
+  last.status = event.status;
+  faces.update(event);
   at("nobody").hidden = !faces.isEmpty;
   at("axis").hidden = faces.isEmpty;
-  count(news);
-  speak(news.faces);
-  show();
+  renderCounters(event);
+  if (event.faces) announce(event.faces);
+  render();
 }
 
-function show() {
-  const { status } = told;
-  const isSilent = performance.now() - told.at > SILENT_MS;
+function describeSource({ source, rotation, rotation_found: isFound }) {
+  return rotation ? `${source}, turned by ${rotation}°${isFound ? ", found automatically" : ""}` : source;
+}
+
+function render() {
+  const { status } = last;
+  const isSilent = performance.now() - last.eventAt > SILENT_MS;
   const state = isSilent ? (status ? "no connection" : "connecting") : status.state;
-  const isWell = state === "running";
-  write(at("state"), state);
-  at("state").classList.toggle("bad", !isWell && state !== "connecting");
-  write(at("source"), status?.source ?? "");
-  let words = isWell ? refused : "";
-  if (isSilent && status) words = "The page's server does not answer. Trying again.";
-  else if (state === "camera lost") words = `Camera lost: ${status.camera_error}. Trying again in ${Math.ceil(status.retry_in_s)} s.`;
-  else if (state === "stalled") words = "No frame comes from the camera.";
-  else if (isWell && !wanted) words = "The video is stopped.";
-  tell(at("notice"), words);
-  at("stage").classList.toggle("old", words !== "");
-  if (words !== "") at("boxes").replaceChildren();
+  const isRunning = state === "running";
+  setText(at("state"), state);
+  at("state").classList.toggle("bad", !isRunning && state !== "connecting");
+  setText(at("source"), status ? describeSource(status) : "");
+  let notice = isRunning ? refusal : "";
+  if (isSilent && status) notice = "The server does not respond. Trying again.";
+  else if (state === "camera lost") notice = `Camera lost: ${status.camera_error}. Trying again in ${Math.ceil(status.retry_in_s)} s.`;
+  else if (state === "bad picture") notice = `No face can be seen: ${status.camera_error}`;
+  else if (state === "stalled") notice = "The camera delivers no frames.";
+  else if (isRunning && !playing) notice = "The video is stopped.";
+  showText(at("notice"), notice);
+  at("stage").classList.toggle("old", notice !== "");
+  if (notice !== "") at("boxes").replaceChildren();
   const faults = (status?.sinks ?? []).filter((sink) => sink.error).map((sink) => `${sink.name}: ${sink.error}`);
   if (status?.log_error) faults.push(`log: ${status.log_error}`);
-  tell(at("fault"), faults.join("; "));
+  showText(at("fault"), faults.join("; "));
 }
 
-setInterval(show, 1000);
+setInterval(render, 1000);
 listen();
 
-function tell(element, words) {
-  element.hidden = words === "";
-  write(element, words);
+function showText(element, text) {
+  element.hidden = text === "";
+  setText(element, text);
 }
 
-function write(element, words) {
-  if (element.textContent !== words) element.textContent = words; // said once by a screen reader, not each time
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text; // a screen reader repeats text that is set again
 }
 
-function speak(list) {
-  const words = list.map((face) => `face ${face.face} ${face.emotion}`).join(", ") || "no face";
-  if (words === told.spoken || performance.now() - told.spokenAt < SAY_EVERY_MS) return;
-  told.spoken = words;
-  told.spokenAt = performance.now();
-  at("spoken").textContent = words;
+function announce(list) {
+  const text = list.map((face) => `face ${face.face} ${face.emotion}`).join(", ") || "no face";
+  if (text === last.spoken || performance.now() - last.spokenAt < ANNOUNCE_EVERY_MS) return;
+  last.spoken = text;
+  last.spokenAt = performance.now();
+  at("spoken").textContent = text;
 }
 
 // ---- counters
 
-function count({ status, watchers }) {
-  const ms = (value) => (value === null ? "–" : `${value.toFixed(1)} ms`);
-  const heat = status.temperature_c === null ? "not told" : `${status.temperature_c.toFixed(0)} °C`;
+function renderCounters({ status, watchers }) {
+  const known = (value, digits, unit) => (value === null ? "unknown" : `${value.toFixed(digits)} ${unit}`);
   const counters = {
-    Camera: `${status.camera_fps.toFixed(1)} frames/s`,
-    Processed: `${status.fps.toFixed(1)} frames/s`,
-    Latency: ms(status.latency_ms_p50),
-    "Latency, 95 %": ms(status.latency_ms_p95),
+    Faces: status.faces === null ? "unknown" : String(status.faces),
+    Camera: known(status.camera_fps, 1, "frames/s"),
+    Processed: known(status.fps, 1, "frames/s"),
+    Latency: known(status.latency_ms_p50, 1, "ms"),
+    "Latency, 95 %": known(status.latency_ms_p95, 1, "ms"),
     "Frames dropped": String(status.dropped + status.undelivered),
-    Temperature: [heat, ...(status.throttled ?? [])].join(", "),
-    "Camera re-opened": `${status.reopens} times`,
+    Temperature: [known(status.temperature_c, 0, "°C"), ...(status.throttled ?? [])].join(", "),
+    "Camera reopened": `${status.reopens} times`,
     Watching: `${watchers} of ${document.body.dataset.watchers}`,
   };
   const list = at("counters");
@@ -141,5 +157,5 @@ function count({ status, watchers }) {
       list.append(pair);
     }
   }
-  Object.values(counters).forEach((words, index) => write(list.children[index].lastChild, words));
+  Object.values(counters).forEach((text, index) => setText(list.children[index].lastChild, text));
 }

@@ -1,26 +1,36 @@
-"""A display is up to date, dimmed while nobody is there, cleared at the end, and its faults are told."""
+"""The display shows observations and status, dims without a face, is cleared at the end, and recovers from errors."""
 
 import threading
 
 import numpy as np
 import pytest
-from said import PAGE, observation, status
+from display_parts import PAGE, make_face
+from samples import make_observation, make_status, opened
+from waiting import wait_for
 
 from edge.errors import SinkError
-from edge.records import Counts
-from edge.runtime.guard import Guard
-from edge.runtime.handover import HandOver, Policy
-from edge.sink_settings import DisplaySettings
+from edge.pipeline.fanout import deliver
+from edge.records import MinuteCounts
+from edge.runtime.queue import BoundedQueue, Policy
+from edge.settings.sinks import DisplaySettings
 from edge.sinks.display import sink as sink_module
-from edge.sinks.display.screens import Faces, Notice, Shares, ShownFace, draw_screen
+from edge.sinks.display.layout import draw_screen
+from edge.sinks.display.screens import FaceOnScreen, FacesScreen, MessageScreen, SharesScreen
 from edge.sinks.display.sink import Display
+from edge.sinks.supervised import SupervisedSink
 
 SETTINGS = DisplaySettings(device="ssd1306", refresh_hz=30.0, dim_after_s=60.0)
-HAPPY = ("happy", 0.9, 90)
+HAPPY = make_face("happy", 0.9, 90)
+NO_FACE = MessageScreen("nobody", "no face")
+NO_RESPONSE = SinkError("ssd1306 on /dev/i2c-1: expected a response, found none")
 
 
-class Glass:
-    """A panel that keeps what it was shown."""
+class FakePanel:
+    """A panel that records the pictures that it shows.
+
+    Attributes:
+        fault: raised by each call, if set.
+    """
 
     width, height, colored = 128, 64, False
 
@@ -42,157 +52,188 @@ class Glass:
             raise self.fault
 
 
-class House:
-    """A display with a clock that is set by hand."""
+class Harness:
+    """A display with a fake panel, on a clock that the test moves.
+
+    Attributes:
+        now_s: the time of that clock, s.
+        status: the status of the run.
+    """
 
     def __init__(self, settings=SETTINGS):
-        self.now_s, self.status, self.glass = 1000.0, status(), Glass()
-        self.display = Display(
-            settings, status=lambda: self.status, open_display=lambda _settings: self.glass, clock=lambda: self.now_s
+        self.now_s, self.status, self.panel = 1000.0, make_status(), FakePanel()
+        self.display = opened(
+            Display(
+                settings,
+                status=lambda: self.status,
+                open_display=lambda _settings: self.panel,
+                clock=lambda: self.now_s,
+            )
         )
 
-    def shows(self, screen):
+    def wait_until_shown(self, screen):
         expected = draw_screen(screen, width=128, height=64, colored=False)
-        wait_for(lambda: self.glass.pictures and np.array_equal(self.glass.pictures[-1], expected))
+        wait_for(lambda: self.panel.pictures and np.array_equal(self.panel.pictures[-1], expected))
 
-    def draws_again(self):
-        before = len(self.glass.pictures)
-        wait_for(lambda: len(self.glass.pictures) > before)
+    def wait_until_sent_again(self, *, after_s):
+        """Let enough time pass for the unchanged screen to be sent again, and wait for that."""
+        before = len(self.panel.pictures)
+        self.now_s += after_s
+        wait_for(lambda: len(self.panel.pictures) > before)
 
 
-def wait_for(condition):
-    for _ in range(1000):
-        if condition():
-            return
-        threading.Event().wait(0.005)
-    raise AssertionError("it never came true")
+@pytest.fixture(autouse=True)
+def _patient_close(monkeypatch):
+    """On a busy machine, closing the display may wait for its thread longer than the sink allows."""
+    monkeypatch.setattr(sink_module, "_CLOSE_TIMEOUT_S", 60.0)
 
 
 @pytest.fixture
-def house():
-    house = House()
-    yield house
-    house.display.close()
+def harness():
+    harness = Harness()
+    yield harness
+    harness.display.close()
 
 
-def test_it_shows_the_newest_faces_until_they_are_out_of_date(house):
-    """Two seconds without a word, and nobody is there."""
-    house.display.write(observation(HAPPY))
-    house.shows(Faces((ShownFace("happy", 0.9),)))
-    house.now_s += 2.5
-    house.shows(Notice("nobody", "no face"))
+def test_faces_are_shown_until_they_are_out_of_date(harness):
+    """Two seconds after the last observation there is no face."""
+    harness.display.write(make_observation(HAPPY))
+    harness.wait_until_shown(FacesScreen((FaceOnScreen("happy", 0.9),)))
+    harness.now_s += 2.5
+    harness.wait_until_shown(NO_FACE)
 
 
-def test_it_shows_the_state_while_no_frame_comes(house):
-    """A camera that is lost, and where the page is."""
-    house.status = status(state="camera lost", camera_error="gone")
-    house.now_s += 1
-    house.shows(Notice("camera lost", "camera lost", "gone"))
-    house.status = status(sinks=[PAGE])
-    house.now_s += 1
-    house.shows(Notice("nobody", "no face", foot="192.168.1.20:8080"))
+def test_the_status_is_shown_while_no_frame_arrives(harness):
+    """A lost camera and the address of the live page appear without an observation."""
+    harness.status = make_status(state="camera lost", camera_error="gone")
+    harness.now_s += 1
+    harness.wait_until_shown(MessageScreen("camera lost", "camera lost", "gone"))
+    harness.status = make_status(sinks=[PAGE])
+    harness.now_s += 1
+    harness.wait_until_shown(MessageScreen("nobody", "no face", footer="192.168.1.20:8080"))
 
 
-def test_a_minutes_counts_stay_for_longer(house):
-    """The next ones come after a minute."""
-    house.display.write(observation(counts=Counts(60.0, 9, 9, 1, {"sad": 9})))
-    house.shows(Shares((("sad", 1.0),)))
-    house.now_s += 70
-    house.draws_again()
-    house.shows(Shares((("sad", 1.0),)))
+def test_counts_of_a_minute_are_shown_until_the_next_ones(harness):
+    """Counts are not out of date after two seconds, since the next ones arrive after a minute."""
+    harness.display.write(make_observation(counts=MinuteCounts(60.0, 9, 9, 1, {"sad": 9})))
+    harness.wait_until_shown(SharesScreen((("sad", 1.0),)))
+    harness.wait_until_sent_again(after_s=70)
+    harness.wait_until_shown(SharesScreen((("sad", 1.0),)))
 
 
-def test_what_has_not_changed_is_not_drawn_again_but_sent_now_and_then(house):
-    """The bus is left alone; every five seconds an unplugged display is noticed all the same."""
-    house.shows(Notice("nobody", "no face"))
-    count = len(house.glass.pictures)
-    asked = []
-    house.display._status = lambda: asked.append(1) or house.status
-    for asks in range(4):
-        house.now_s += 1.0
-        wait_for(lambda before=asks: len(asked) > before)
-    assert len(house.glass.pictures) == count
-    house.now_s += 1.5
-    wait_for(lambda: len(house.glass.pictures) == count + 1)
+def test_an_unchanged_screen_is_sent_again_after_five_seconds(harness):
+    """The bus is idle in between; sending again detects an unplugged display."""
+    harness.wait_until_shown(NO_FACE)
+    count = len(harness.panel.pictures)
+    reads = []
+    harness.display._status = lambda: reads.append(1) or harness.status
+    for seconds in range(4):
+        harness.now_s += 1.0
+        wait_for(lambda before=seconds: len(reads) > before)
+    assert len(harness.panel.pictures) == count
+    harness.now_s += 1.5
+    wait_for(lambda: len(harness.panel.pictures) == count + 1)
 
 
-def test_without_a_face_it_is_dimmed_after_a_while(house):
-    """And bright again with the next one."""
-    house.shows(Notice("nobody", "no face"))
-    house.now_s += 59
-    house.draws_again()
-    assert house.glass.dimmed == []
-    house.now_s += 1
-    wait_for(lambda: house.glass.dimmed == [True])
-    house.display.write(observation(HAPPY))
-    wait_for(lambda: house.glass.dimmed == [True, False])
-    house.shows(Faces((ShownFace("happy", 0.9),)))
+def test_a_display_is_dimmed_without_a_face(harness):
+    """After a minute without a face it is dimmed, and the next face restores its brightness."""
+    harness.wait_until_shown(NO_FACE)
+    harness.wait_until_sent_again(after_s=59)
+    assert harness.panel.dimmed == []
+    harness.now_s += 1
+    wait_for(lambda: harness.panel.dimmed == [True])
+    harness.display.write(make_observation(HAPPY))
+    wait_for(lambda: harness.panel.dimmed == [True, False])
+    harness.wait_until_shown(FacesScreen((FaceOnScreen("happy", 0.9),)))
 
 
-def test_zero_never_dims():
-    house = House(DisplaySettings(device="ssd1306", refresh_hz=30.0, dim_after_s=0.0))
-    house.now_s += 1e6
-    house.draws_again()
-    assert house.glass.dimmed == []
-    house.display.close()
+def test_a_display_without_a_dimming_time_is_never_dimmed():
+    """With `dim_after_s = 0` it stays bright for days without a face."""
+    harness = Harness(DisplaySettings(device="ssd1306", refresh_hz=30.0, dim_after_s=0.0))
+    harness.wait_until_shown(NO_FACE)
+    harness.wait_until_sent_again(after_s=1e6)
+    assert harness.panel.dimmed == []
+    harness.display.close()
 
 
-def test_at_the_end_it_is_cleared():
-    house = House()
-    house.display.close()
-    assert house.glass.closed == 1
+def test_closing_the_sink_closes_the_panel():
+    """The panel clears itself when it is closed."""
+    harness = Harness()
+    harness.display.close()
+    assert harness.panel.closed == 1
 
 
-def test_its_note_says_what_it_is(house):
-    assert house.display.note == "ssd1306, 128x64"
+def test_the_note_has_controller_and_size(harness):
+    """The status shows which display is in use."""
+    assert harness.display.note == "ssd1306, 128x64"
 
 
-def test_a_fault_is_raised_by_the_next_write_and_closing_says_nothing_more():
-    """The bus is broken already: that it cannot be cleared is no news."""
-    house = House()
-    house.glass.fault = SinkError("ssd1306: no answer")
-    wait_for(lambda: house.display.fault is not None)
-    with pytest.raises(SinkError, match="no answer"):
-        house.display.write(observation(HAPPY))
-    house.display.close()
-    assert house.glass.closed == 1
+def test_a_failure_is_raised_by_the_next_write_only():
+    """Closing a display that has failed raises nothing, though it cannot be cleared."""
+    harness = Harness()
+    harness.panel.fault = NO_RESPONSE
+    harness.now_s += 10  # an unchanged screen would not be sent
+    wait_for(lambda: harness.display._fault is not None)
+    with pytest.raises(SinkError, match="expected a response"):
+        harness.display.write(make_observation(HAPPY))
+    harness.display.close()
+    assert harness.panel.closed == 1
 
 
-def test_a_bus_that_hangs_does_not_keep_the_run_from_ending(monkeypatch):
-    """Threads have less than a second; what cannot be cleared stays lit."""
-    monkeypatch.setattr(sink_module, "_END_S", 0.01)
-    house = House()
-    released = threading.Event()
-    house.glass.show = lambda _picture: released.wait()
-    house.display.write(observation(HAPPY))
-    threading.Event().wait(0.1)
-    house.display.close()
-    assert house.glass.closed == 0
+def test_a_bus_that_hangs_does_not_block_closing(monkeypatch):
+    """The panel, which would hang as well, is not closed."""
+    monkeypatch.setattr(sink_module, "_CLOSE_TIMEOUT_S", 0.01)
+    harness = Harness()
+    hangs, released = threading.Event(), threading.Event()
+
+    def hang(_picture):
+        hangs.set()
+        released.wait()
+
+    harness.panel.show = hang
+    harness.display.write(make_observation(HAPPY))
+    assert hangs.wait(60)
+    harness.display.close()
+    assert harness.panel.closed == 0
     released.set()
 
 
-def test_an_unplugged_display_is_opened_again_and_told(caplog):
-    """Behind its guard, while no frame comes: from the fault to the picture on a new one."""
-    glasses = []
+def test_an_unplugged_display_is_opened_again(caplog):
+    """The supervisor reports the failure and opens the display again while no frame arrives."""
+    panels = []
 
     def open_display(_settings):
-        glasses.append(Glass())
-        return glasses[-1]
+        panels.append(FakePanel())
+        return panels[-1]
 
-    def open_consumer():
-        return Display(SETTINGS, status=status, open_display=open_display)
+    def new_sink():
+        return Display(SETTINGS, status=make_status, open_display=open_display)
 
-    guard = Guard("display", open_consumer, first_wait_s=0.01)
-    inbox = HandOver(Policy.NEWEST_WINS)
-    thread = threading.Thread(target=guard.deliver, args=(inbox,), daemon=True)
+    supervised = SupervisedSink("display", new_sink, first_wait_s=0.01)
+    queue = BoundedQueue(Policy.DROP_OLDEST)
+    thread = threading.Thread(target=deliver, args=(supervised, queue), daemon=True)
     thread.start()
-    wait_for(lambda: glasses and glasses[0].pictures)
-    assert guard.note == "ssd1306, 128x64"
-    glasses[0].fault = SinkError("ssd1306 on /dev/i2c-1: expected an answer, found none")
-    inbox.put(observation(HAPPY))
-    wait_for(lambda: len(glasses) == 2 and glasses[1].pictures)
-    inbox.close()
-    thread.join(5)
-    assert guard.faults == 1
-    assert "display: ssd1306 on /dev/i2c-1: expected an answer, found none; trying again" in caplog.text
-    assert glasses[1].closed == 1
+    wait_for(lambda: panels and panels[0].pictures)
+    assert supervised.note == "ssd1306, 128x64"
+    panels[0].fault = NO_RESPONSE
+    queue.put(make_observation(HAPPY))
+    wait_for(lambda: len(panels) == 2 and panels[1].pictures)
+    queue.close()
+    thread.join(60)
+    assert supervised.faults == 1
+    assert "display: ssd1306 on /dev/i2c-1: expected a response, found none; trying again" in caplog.text
+    assert panels[1].closed == 1
+
+
+def test_a_display_is_closed_if_its_thread_cannot_start(monkeypatch):
+    """The next try to open the sink then finds the bus free."""
+
+    def raise_no_thread(_thread):
+        raise RuntimeError("can't start new thread")
+
+    panel = FakePanel()
+    display = Display(SETTINGS, status=make_status, open_display=lambda _settings: panel)
+    monkeypatch.setattr(threading.Thread, "start", raise_no_thread)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        display.open()
+    assert panel.closed == 1

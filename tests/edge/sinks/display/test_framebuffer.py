@@ -1,10 +1,10 @@
-"""A framebuffer is given lines as long as it has them, in its own format, and is dark at the end."""
+"""A framebuffer gets pictures in its own pixel format and orientation, and is cleared at the end."""
 
 import numpy as np
 import pytest
 
 from edge.errors import SinkError
-from edge.sink_settings import DisplaySettings
+from edge.settings.sinks import DisplaySettings
 from edge.sinks.display.panel import open_panel
 
 WIDTH, HEIGHT = 10, 4
@@ -12,7 +12,7 @@ WIDTH, HEIGHT = 10, 4
 
 @pytest.fixture
 def framebuffer(tmp_path):
-    """Make /dev/fb0, and what the kernel says of it, below `tmp_path`; return it."""
+    """Create /dev/fb0 and its description in /sys below `tmp_path`; return the device file."""
 
     def make(bits, *, stride=None, size=f"{WIDTH},{HEIGHT}"):
         facts, device = tmp_path / "sys/class/graphics/fb0", tmp_path / "dev/fb0"
@@ -28,15 +28,15 @@ def framebuffer(tmp_path):
 
 
 @pytest.fixture
-def open_it(tmp_path):
-    """Open it; it is closed at the end."""
+def open_framebuffer(tmp_path):
+    """Open /dev/fb0 below `tmp_path`; it is closed at the end of the test."""
     panels = []
 
-    def opened(**settings):
+    def open_with(**settings):
         panels.append(open_panel(DisplaySettings(device="framebuffer", **settings), root=tmp_path))
         return panels[-1]
 
-    yield opened
+    yield open_with
     for panel in panels:
         panel._file.close()
 
@@ -51,10 +51,10 @@ def open_it(tmp_path):
         (32, False, [0, 0, 255, 255]),
     ],
 )
-def test_red_is_red_in_each_format(open_it, framebuffer, bits, bgr, pixel):
-    """In 16 bits five are for red, the highest; in 24 and 32 blue comes first."""
+def test_red_is_red_in_each_format(open_framebuffer, framebuffer, bits, bgr, pixel):
+    """Of 16 bits, the five highest are red; in 24 and 32 bits the first byte is blue."""
     device = framebuffer(bits)
-    panel = open_it(bgr=bgr)
+    panel = open_framebuffer(bgr=bgr)
     assert (panel.width, panel.height, panel.colored) == (WIDTH, HEIGHT, True)
     picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     picture[0, 1] = (0, 0, 255)
@@ -63,9 +63,10 @@ def test_red_is_red_in_each_format(open_it, framebuffer, bits, bgr, pixel):
     assert list(device.read_bytes()[place : 2 * place]) == pixel
 
 
-def test_a_line_that_is_longer_in_memory_is_filled_up(open_it, framebuffer):
+def test_lines_are_padded_to_the_stride(open_framebuffer, framebuffer):
+    """A line that is longer in memory than on the screen is padded, so that the next one begins where it should."""
     device = framebuffer(24, stride=64)
-    panel = open_it()
+    panel = open_framebuffer()
     picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     picture[2, 0] = 200
     panel.show(picture)
@@ -73,10 +74,10 @@ def test_a_line_that_is_longer_in_memory_is_filled_up(open_it, framebuffer):
 
 
 @pytest.mark.parametrize(("rotate", "place"), [(0, 0), (90, 9), (180, 39), (270, 30)])
-def test_it_can_be_turned(open_it, framebuffer, rotate, place):
-    """The picture's first corner goes round, clockwise."""
+def test_a_picture_is_rotated_clockwise(open_framebuffer, framebuffer, rotate, place):
+    """The top left corner of the picture moves around the screen, and width and height follow."""
     device = framebuffer(24)
-    panel = open_it(rotate=rotate)
+    panel = open_framebuffer(rotate=rotate)
     assert (panel.width, panel.height) == ((WIDTH, HEIGHT) if rotate % 180 == 0 else (HEIGHT, WIDTH))
     picture = np.zeros((panel.height, panel.width, 3), np.uint8)
     picture[0, 0] = 255
@@ -84,38 +85,41 @@ def test_it_can_be_turned(open_it, framebuffer, rotate, place):
     assert device.read_bytes()[3 * place] == 255
 
 
-def test_it_is_cleared_before_and_after_and_dimmed_between(open_it, framebuffer):
+def test_a_framebuffer_is_cleared_dimmed_and_cleared_again(open_framebuffer, framebuffer):
+    """It is cleared when it is opened and when it is closed; while dimmed, pixels have a fifth of their value."""
     device = framebuffer(24)
-    panel = open_it()
+    panel = open_framebuffer()
     assert set(device.read_bytes()[:120]) == {0}
     panel.dim(dimmed=True)
     panel.show(np.full((HEIGHT, WIDTH, 3), 200, np.uint8))
     assert set(device.read_bytes()[:120]) == {40}
     panel.close()
     assert set(device.read_bytes()[:120]) == {0}
-    assert set(device.read_bytes()[120:]) == {0xAA}, "what is not ours is left alone"
+    assert set(device.read_bytes()[120:]) == {0xAA}, "memory behind the visible area was written"
 
 
 @pytest.mark.parametrize(
     ("bits", "stride", "line"), [(8, None, "found 8 bits"), (24, 20, "10 px a line, found 24 bits and 20 bytes")]
 )
-def test_a_format_that_is_not_known_is_told(open_it, framebuffer, bits, stride, line):
+def test_an_unsupported_pixel_format_is_an_error(open_framebuffer, framebuffer, bits, stride, line):
+    """The error has the number of bits, and the length of a line that is too short."""
     framebuffer(bits, stride=stride)
     with pytest.raises(SinkError, match=line):
-        open_it()
+        open_framebuffer()
 
 
-def test_a_framebuffer_without_its_facts_is_told(open_it, framebuffer):
+def test_a_framebuffer_without_a_readable_size_is_an_error(open_framebuffer, framebuffer):
+    """The error asks whether the driver is loaded."""
     framebuffer(24, size="wide")
     with pytest.raises(SinkError, match=r"/dev/fb0: expected a framebuffer, found: .*is its driver loaded"):
-        open_it()
+        open_framebuffer()
 
 
-def test_one_that_takes_no_more_is_told(tmp_path, open_it, framebuffer):
-    """It has gone, for one; here it was closed."""
+def test_a_framebuffer_that_cannot_be_written_is_an_error(tmp_path, open_framebuffer, framebuffer):
+    """A read-only file stands for a framebuffer that is gone."""
     framebuffer(24)
-    panel = open_it()
-    reader = open(tmp_path / "dev/fb0", "rb", buffering=0)  # noqa: PTH123, SIM115  # read-only, in the place of ours
+    panel = open_framebuffer()
+    reader = open(tmp_path / "dev/fb0", "rb", buffering=0)  # noqa: PTH123, SIM115  # replaces the file of the panel
     panel._file.close()
     panel._file = reader
     with pytest.raises(SinkError, match="expected a framebuffer, found"):

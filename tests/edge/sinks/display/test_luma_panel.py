@@ -1,4 +1,4 @@
-"""What luma's drivers send over the wires, and what is said where the wires, or a package, are missing."""
+"""Displays on I2C and SPI get the right bytes through luma; a missing bus, package or display is a clear error."""
 
 import errno
 import sys
@@ -16,18 +16,18 @@ from luma.core.device import dummy
 from luma.core.interface.serial import noop
 
 from edge.errors import SinkError
-from edge.sink_settings import DisplaySettings
+from edge.settings.sinks import DisplaySettings
 from edge.sinks.display import luma_panel, panel
 from edge.sinks.display.luma_panel import LumaPanel
 from edge.sinks.display.panel import open_panel
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # luma reads pictures by an older name
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # luma uses a deprecated method of Pillow
 
 _OFF, _ON, _CONTRAST = 0xAE, 0xAF, 0x81
 
 
 class Bus:
-    """An I2C bus with one display on it; what is written to it is kept."""
+    """An I2C bus with one display, which records what is written to it."""
 
     plugged = True
     opened = closed = 0
@@ -54,7 +54,11 @@ class Bus:
 
 
 class Pins(ModuleType):
-    """RPi.GPIO as luma needs it; levels: what each pin was set to."""
+    """The part of RPi.GPIO that luma needs.
+
+    Attributes:
+        levels: the levels to which each pin was set, in order.
+    """
 
     BCM, OUT, LOW, HIGH = 11, 0, 0, 1
 
@@ -76,7 +80,7 @@ class Pins(ModuleType):
 
 
 class Spi:
-    """spidev's SpiDev: what is written, with the level of the data pin (24)."""
+    """spidev's SpiDev, which records the bytes that are written while the data pin (24) is high."""
 
     def __init__(self, pins):
         self.pins, self.data, self.closed = pins, [], 0
@@ -94,7 +98,7 @@ class Spi:
 
 @pytest.fixture
 def bus(monkeypatch, tmp_path):
-    """A bus at /dev/i2c-1 below the folder that is returned."""
+    """An I2C bus at dev/i2c-1 below the returned folder."""
     Bus.plugged, Bus.opened, Bus.closed, Bus.written = True, 0, 0, []
     monkeypatch.setattr("smbus2.SMBus", Bus)
     (tmp_path / "dev").mkdir()
@@ -104,7 +108,7 @@ def bus(monkeypatch, tmp_path):
 
 @pytest.fixture
 def spi(monkeypatch, tmp_path):
-    """A bus at /dev/spidev0.0 below `spi.root`."""
+    """An SPI bus at dev/spidev0.0 below `spi.root`."""
     pins = Pins()
     spi = Spi(pins)
     board, driver = ModuleType("RPi"), ModuleType("spidev")
@@ -129,8 +133,8 @@ def white(width, height):
 
 
 @pytest.mark.parametrize("colored", [False, True])
-def test_lumas_dummy_shows_our_picture(monkeypatch, colored):
-    """Pixel by pixel, red as red; on one bit black and white."""
+def test_a_luma_device_shows_the_picture(monkeypatch, colored):
+    """On luma's dummy device each pixel is as drawn: red is red, and one bit is black or white."""
     device = dummy(width=128, height=64, mode="RGB" if colored else "1")
     monkeypatch.setattr(luma_panel, "_open_serial", lambda _settings: noop())
     monkeypatch.setattr(luma_panel, "_open_device", lambda _settings, _serial: device)
@@ -143,8 +147,8 @@ def test_lumas_dummy_shows_our_picture(monkeypatch, colored):
     assert np.array_equal(shown, picture[..., ::-1])
 
 
-def test_lumas_emulator_shows_our_picture(monkeypatch, tmp_path):
-    """Its `capture` writes what a display would show."""
+def test_the_luma_emulator_shows_the_picture(monkeypatch, tmp_path):
+    """The emulator's `capture` writes the picture that a display would show to a file."""
     emulator = pytest.importorskip("luma.emulator.device", reason="luma.emulator is not installed")
     device = emulator.capture(width=160, height=128, scale=1, file_template=str(tmp_path / "{0}.png"))
     monkeypatch.setattr(luma_panel, "_open_serial", lambda _settings: noop())
@@ -156,8 +160,8 @@ def test_lumas_emulator_shows_our_picture(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["ssd1306", "sh1106"])
-def test_a_one_bit_display_on_i2c(bus, name):
-    """It is asked whether it is there, cleared, written, dimmed by its contrast, cleared and switched off."""
+def test_a_one_bit_display_on_i2c_gets_its_commands(bus, name):
+    """It is probed, cleared, written, dimmed by its contrast, cleared again and switched off."""
     panel = open_panel(DisplaySettings(device=name), root=bus)
     assert (panel.width, panel.height, panel.colored) == (128, 64, False)
     assert Bus.written[0] == ("command", [0xE3])
@@ -174,45 +178,48 @@ def test_a_one_bit_display_on_i2c(bus, name):
     assert Bus.closed
 
 
-def test_an_upright_display_is_turned(bus):
-    """Width and height are as it is looked at."""
+def test_a_rotated_display_swaps_width_and_height(bus):
+    """The size is that of the orientation in which the display is viewed."""
     panel = open_panel(DisplaySettings(device="ssd1306", rotate=90), root=bus)
     assert (panel.width, panel.height) == (64, 128)
     panel.show(white(64, 128))
 
 
-def test_an_unplugged_display_is_told_and_leaves_no_open_bus(bus):
-    """When it is opened, and when it is written to."""
+def test_an_unplugged_display_is_an_error_and_leaves_no_open_bus(bus):
+    """An unplugged display is an error when it is opened and in every later call, and no bus stays open."""
     Bus.plugged = False
-    with pytest.raises(SinkError, match=r"ssd1306 on /dev/i2c-1: expected an answer, found: .*0x3C: check its wires"):
+    with pytest.raises(SinkError, match=r"ssd1306 on /dev/i2c-1: expected a response, found: .*0x3C: check its wires"):
         open_panel(DisplaySettings(device="ssd1306"), root=bus)
     assert Bus.opened == 1 <= Bus.closed
     Bus.plugged = True
     panel = open_panel(DisplaySettings(device="ssd1306"), root=bus)
     Bus.plugged, Bus.closed = False, 0
     for broken in (lambda: panel.show(white(128, 64)), lambda: panel.dim(dimmed=True), panel.close):
-        with pytest.raises(SinkError, match="expected an answer"):
+        with pytest.raises(SinkError, match="expected a response"):
             broken()
     assert Bus.closed
 
 
-def test_luma_holds_nothing_of_a_display_that_was_closed(bus):
-    """Its exit hooks stay for ever, and a loose wire makes many displays."""
+def test_a_closed_display_does_not_stay_in_memory(bus):
+    """Luma's exit hook refers to each device for ever, and a loose wire causes many reopened displays."""
     panel = open_panel(DisplaySettings(device="ssd1306"), root=bus)
     panel.close()
     assert vars(panel._device) == {}
 
 
-def test_a_size_that_it_cannot_have_is_told(bus):
-    with pytest.raises(SinkError, match=r"ssd1306 on .*: expected a size that it has, found: .*100 x 50: set display"):
+def test_an_unsupported_size_is_an_error(bus):
+    """The error has the size and the settings to change."""
+    with pytest.raises(
+        SinkError, match=r"ssd1306 on .*: expected a size that .* supports, found: .*100 x 50: set display"
+    ):
         open_panel(DisplaySettings(device="ssd1306", width=100, height=50), root=bus)
 
 
 @pytest.mark.parametrize(
     ("name", "width", "height"), [("st7735", 160, 128), ("st7789", 240, 240), ("ili9341", 320, 240)]
 )
-def test_a_colour_display_on_spi(spi, name, width, height):
-    """Lit, with every pixel in three bytes, red first; dimmed by darker pixels; dark at the end."""
+def test_a_colour_display_on_spi_gets_its_pixels(spi, name, width, height):
+    """Three bytes per pixel, red first; dimming darkens the pixels; closing switches the backlight off."""
     panel = open_panel(DisplaySettings(device=name), root=spi.root)
     assert (panel.width, panel.height, panel.colored) == (width, height, True)
     assert spi.place == (0, 0)
@@ -234,8 +241,8 @@ def test_a_colour_display_on_spi(spi, name, width, height):
     assert spi.closed
 
 
-def test_what_is_wired_otherwise(spi):
-    """Speed, pins, no backlight to switch, and the picture's place in the controller's memory."""
+def test_the_wiring_follows_the_settings(spi):
+    """Bus speed, pins, a backlight that is not wired, and the offset in the memory of the controller are settings."""
     settings = DisplaySettings(
         device="st7735", width=160, height=80, spi_mhz=8, reset_pin=27, light_pin=-1, bgr=True, invert=True, offset_x=1,
         offset_y=26,
@@ -247,8 +254,8 @@ def test_what_is_wired_otherwise(spi):
     assert spi.data[-8 - 160 * 80 * 3 :][:8] == [0, 1, 0, 160, 0, 26, 0, 105], "columns and rows of the picture"
 
 
-def test_a_one_bit_display_on_spi(spi):
-    """The same controller has both kinds of wires."""
+def test_a_one_bit_display_on_spi_gets_its_pixels(spi):
+    """With `interface = "spi"` an SSD1306 is driven through SPI, at a lower speed than a colour display."""
     panel = open_panel(DisplaySettings(device="ssd1306", interface="spi"), root=spi.root)
     assert spi.max_speed_hz == 8_000_000
     spi.data.clear()
@@ -264,22 +271,26 @@ def test_a_one_bit_display_on_spi(spi):
         ({"device": "framebuffer"}, "bus /dev/fb0, found none: load its driver with a dtoverlay"),
     ],
 )
-def test_a_missing_bus_is_told_with_its_remedy(tmp_path, settings, line):
+def test_a_missing_bus_is_an_error_with_a_remedy(tmp_path, settings, line):
+    """The error has the command that enables the bus."""
     with pytest.raises(SinkError, match=line):
         open_panel(DisplaySettings(**settings), root=tmp_path)
 
 
 @pytest.mark.parametrize(("name", "group"), [("ssd1306", "i2c"), ("ili9341", "spi"), ("framebuffer", "video")])
-def test_a_bus_that_is_not_permitted_is_told_with_its_group(monkeypatch, tmp_path, name, group):
+def test_a_bus_without_permission_is_an_error_with_the_group(monkeypatch, tmp_path, name, group):
+    """The error has the command that adds the user to the group of the bus."""
+
     def refuse(*_mode, **_options):
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(panel.Path, "open", refuse)
-    with pytest.raises(SinkError, match=rf"expected leave to use it, found none: sudo usermod -aG {group} \$USER"):
+    with pytest.raises(SinkError, match=rf"expected permission to use it, found none: sudo usermod -aG {group} \$USER"):
         open_panel(DisplaySettings(device=name), root=tmp_path)
 
 
-def test_a_bus_that_is_none_is_told(tmp_path):
+def test_a_bus_that_is_not_a_device_is_an_error(tmp_path):
+    """A folder at the path of the bus cannot be opened."""
     (tmp_path / "dev/i2c-1").mkdir(parents=True)
     with pytest.raises(SinkError, match="/dev/i2c-1: expected the display's bus, found: Is a directory"):
         open_panel(DisplaySettings(device="ssd1306"), root=tmp_path)
@@ -288,14 +299,14 @@ def test_a_bus_that_is_none_is_told(tmp_path):
 @pytest.mark.parametrize(
     ("module", "name", "line"),
     [
-        ("luma.oled", "ssd1306", r"luma\.oled and luma\.lcd, found none: make extras"),
-        ("RPi", "ili9341", r"RPi\.GPIO, found none: sudo apt install python3-rpi-lgpio"),
-        ("spidev", "ili9341", "spidev, found none: sudo apt install python3-spidev"),
+        ("luma.oled", "ssd1306", r"luma\.oled and luma\.lcd, found none: .*luma\.oled"),
+        ("RPi", "ili9341", r"RPi\.GPIO, found none: .*RPi\.GPIO"),
+        ("spidev", "ili9341", "spidev, found none: .*spidev"),
     ],
 )
 @pytest.mark.usefixtures("bus")
-def test_a_missing_package_is_told(monkeypatch, tmp_path, module, name, line):
-    """Which one, and where to have it from; what was opened by then is closed."""
+def test_a_missing_package_is_an_error_with_a_remedy(monkeypatch, tmp_path, module, name, line):
+    """The error has the package and how to install it; a bus that was opened before is closed."""
     (tmp_path / "dev/spidev0.0").touch()
     pins = ModuleType("RPi")
     pins.GPIO = Pins()

@@ -1,4 +1,4 @@
-"""Makes certificates with the system's openssl: good ones, and each kind of bad one."""
+"""A certificate authority made with the system's openssl, which signs valid and invalid certificates for tests."""
 
 import shutil
 import subprocess
@@ -7,8 +7,8 @@ OPENSSL = shutil.which("openssl")
 
 _CONFIG = """
 [ca]
-default_ca = it
-[it]
+default_ca = test
+[test]
 database = {folder}/index
 new_certs_dir = {folder}
 rand_serial = yes
@@ -25,7 +25,11 @@ distinguished_name = name
 
 
 class Authority:
-    """Signs certificates. file: its own, in PEM."""
+    """A certificate authority in a new folder.
+
+    Attributes:
+        file: its certificate, PEM.
+    """
 
     def __init__(self, folder):
         folder.mkdir()
@@ -34,61 +38,26 @@ class Authority:
         self._config.write_text(_CONFIG.format(folder=folder))
         (folder / "index").touch()
         self.file, self._key = folder / "authority.pem", folder / "authority.key"
-        self._ask(
-            "req",
-            "-x509",
-            *self._new_key(self._key),
-            "-subj",
-            "/CN=authority",
-            "-days",
-            "30",
-            "-out",
-            self.file,
-            "-addext",
-            "basicConstraints=critical,CA:TRUE",
-        )
+        subject = ("-subj", "/CN=authority", "-days", "30", "-addext", "basicConstraints=critical,CA:TRUE")
+        self._openssl("req", "-x509", *self._new_key(self._key), *subject, "-out", self.file)
 
     def sign(self, name, *, begins="20200101000000Z", ends="20490101000000Z"):
-        """Make a certificate for a host or a client; return its file and that of its key."""
+        """Create a certificate for a host or a client; return its file and its key's file."""
         stem = f"{name}-{begins[:4]}-{ends[:4]}"
-        key, asked, signed = (self._folder / f"{stem}.{suffix}" for suffix in ("key", "csr", "pem"))
+        key, request, certificate = (self._folder / f"{stem}.{suffix}" for suffix in ("key", "csr", "pem"))
         kind = "IP" if name[0].isdigit() else "DNS"
-        self._ask(
-            "req",
-            *self._new_key(key),
-            "-subj",
-            f"/CN={name}",
-            "-addext",
-            f"subjectAltName={kind}:{name}",
-            "-out",
-            asked,
-        )
-        self._ask(
-            "ca",
-            "-batch",
-            "-notext",
-            "-config",
-            self._config,
-            "-cert",
-            self.file,
-            "-keyfile",
-            self._key,
-            "-startdate",
-            begins,
-            "-enddate",
-            ends,
-            "-in",
-            asked,
-            "-out",
-            signed,
-        )
+        subject = ("-subj", f"/CN={name}", "-addext", f"subjectAltName={kind}:{name}")
+        self._openssl("req", *self._new_key(key), *subject, "-out", request)
+        authority = ("-config", self._config, "-cert", self.file, "-keyfile", self._key)
+        dates = ("-startdate", begins, "-enddate", ends)
+        self._openssl("ca", "-batch", "-notext", *authority, *dates, "-in", request, "-out", certificate)
         key.chmod(0o600)
-        return signed, key
+        return certificate, key
 
     @staticmethod
     def _new_key(path):
         return "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", path
 
     @staticmethod
-    def _ask(*words):
-        subprocess.run([OPENSSL, *words], check=True, capture_output=True)  # noqa: S603  # ours
+    def _openssl(*arguments):
+        subprocess.run([OPENSSL, *arguments], check=True, capture_output=True)  # noqa: S603  # a fixed program

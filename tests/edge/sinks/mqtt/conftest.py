@@ -1,23 +1,38 @@
-"""What the tests of the MQTT sink share."""
+"""Fixtures for tests of the MQTT sink against a real broker."""
 
 from contextlib import ExitStack
 
 import pytest
-from device import LABELS, World, seen
+from device import LABELS
 from mosquitto import MOSQUITTO, Listener, Mosquitto
+from samples import make_status, opened
 
-from edge.sink_settings import MqttSettings
+from edge.settings.sinks import MqttSettings
+
+
+class RunStatus:
+    """The status that a sink reads; a test may change it meanwhile."""
+
+    def __init__(self):
+        self.value = make_status(faces=1, fps=12.5, temperature_c=51.5)
+
+    def __call__(self):
+        return self.value
+
+    def change(self, **values):
+        self.value = make_status(**values)
 
 
 @pytest.fixture
 def undo():
+    """A stack of callbacks that are called after the test."""
     with ExitStack() as stack:
         yield stack
 
 
 @pytest.fixture
 def new_broker(tmp_path, undo):
-    """Start a Mosquitto with these lines in its configuration."""
+    """Return a function that starts a Mosquitto with the given lines in its configuration."""
     if MOSQUITTO is None:
         pytest.skip("mosquitto is not installed: make setup-system")
 
@@ -36,7 +51,7 @@ def broker(new_broker):
 
 @pytest.fixture
 def lasting_broker(new_broker, tmp_path):
-    """A broker that keeps what a listener has not had yet, while itself or the listener is away."""
+    """A broker that keeps undelivered messages on disk while it or the subscriber is away."""
     folder = tmp_path / "broker"
     folder.mkdir()
     return new_broker("persistence true", f"persistence_location {folder}/", "max_queued_messages 0")
@@ -44,7 +59,7 @@ def lasting_broker(new_broker, tmp_path):
 
 @pytest.fixture
 def listen(undo):
-    """Listen to a broker."""
+    """Return a function that subscribes a listener at a broker."""
 
     def listen(broker, **options):
         listener = Listener(broker.port, **options)
@@ -56,7 +71,7 @@ def listen(undo):
 
 @pytest.fixture
 def new_settings(tmp_path):
-    """Settings for a broker here, with the queue in the test's folder."""
+    """Return a function that makes settings for a broker of this machine, with the queue in the test's folder."""
 
     def new(broker=None, **values):
         values = {"host": "127.0.0.1", "device_id": "pi", "queue": str(tmp_path / "queue.sqlite3")} | values
@@ -66,30 +81,32 @@ def new_settings(tmp_path):
 
 
 @pytest.fixture
-def world():
-    return World()
+def run_status():
+    return RunStatus()
 
 
 @pytest.fixture
-def open_sink(undo, world):
-    """Open a sink."""
+def open_sink(undo, run_status):
+    """Return a function that opens a sink; it is closed after the test unless the test has closed it."""
 
-    def open_sink(settings, *, clock_set=True, **environment):
-        from edge.sinks.mqtt.sink import MqttSink  # noqa: PLC0415  # the module skips where paho-mqtt is missing
+    def open_sink(
+        settings, *, clock_set=True, labels=LABELS, counts_only=False, page_url="", attributes=None, **environment
+    ):
+        from edge.sinks.mqtt.sink import MqttSink  # noqa: PLC0415  # needs paho; without it the test modules are skipped
 
-        sink = MqttSink(
-            settings,
-            labels=LABELS,
-            status=lambda: world.status,
-            environment=environment,
-            is_clock_set=lambda: clock_set,
+        sink = opened(
+            MqttSink(
+                settings,
+                labels=labels,
+                status=run_status,
+                counts_only=counts_only,
+                page_url=page_url,
+                attributes=attributes or {},
+                environment=environment,
+                is_clock_set=lambda: clock_set,
+            )
         )
-        undo.callback(lambda: sink._link._stop.is_set() or sink.close())
+        undo.callback(lambda: sink._publisher._stop.is_set() or sink.close())
         return sink
 
     return open_sink
-
-
-@pytest.fixture(name="seen")
-def _seen():
-    return seen

@@ -1,4 +1,4 @@
-"""The queue keeps what it was given, in order and within its limit, through crashes and damage."""
+"""The spool keeps messages in order and within its limit, through crashes and damage."""
 
 import sqlite3
 import subprocess
@@ -16,7 +16,7 @@ def path(tmp_path):
     return tmp_path / "state" / "queue.sqlite3"
 
 
-def opened(path, limit=1000):
+def open_spool(path, limit=1000):
     return Spool(path, limit=limit)
 
 
@@ -28,16 +28,16 @@ def numbered(count):
     return [str(number).encode() for number in range(count)]
 
 
-def test_what_was_put_is_there_after_the_next_start(path):
-    """In order; what had arrived is not."""
-    spool = opened(path)
+def test_messages_survive_a_restart_in_order(path):
+    """After a restart only acknowledged messages are gone, and the others are in order."""
+    spool = open_spool(path)
     spool.put([b"a", b"b"])
     spool.put([b"c"])
     (first, _), *_ = spool.after(0, most=1)
     spool.forget([first])
     assert spool.waiting == 2
     spool.close()
-    spool = opened(path)
+    spool = open_spool(path)
     assert (texts(spool), spool.waiting) == (["b", "c"], 2)
     spool.put([b"d"])
     assert texts(spool) == ["b", "c", "d"]
@@ -45,8 +45,8 @@ def test_what_was_put_is_there_after_the_next_start(path):
 
 
 def test_numbers_are_never_used_twice(path):
-    """A sender goes on behind the last that it has sent, even when all have arrived meanwhile."""
-    spool = opened(path)
+    """A sender continues after the last number it has sent, even if all messages were acknowledged meanwhile."""
+    spool = open_spool(path)
     spool.put([b"a"])
     ((number, _),) = spool.after(0, most=9)
     spool.forget([number])
@@ -56,17 +56,17 @@ def test_numbers_are_never_used_twice(path):
     spool.close()
 
 
-def test_the_oldest_give_way_and_are_counted(path):
-    """A full queue keeps the newest."""
-    spool = opened(path, limit=10)
+def test_a_full_spool_drops_the_oldest_and_counts_them(path):
+    """A queue at its limit drops the oldest messages and retains the newest."""
+    spool = open_spool(path, limit=10)
     spool.put(numbered(25))
     assert (texts(spool), spool.dropped, spool.waiting) == ([str(n) for n in range(15, 25)], 15, 10)
     spool.close()
 
 
-def test_what_has_arrived_makes_room_first(path):
-    """It is still in the file, but nobody waits for it."""
-    spool = opened(path, limit=10)
+def test_acknowledged_messages_make_room_first(path):
+    """Acknowledged messages may still be in the file, but no unacknowledged one is dropped for them."""
+    spool = open_spool(path, limit=10)
     spool.put(numbered(10))
     spool.forget([number for number, _ in spool.after(0, most=4)])
     spool.put([b"x", b"y"])
@@ -74,9 +74,9 @@ def test_what_has_arrived_makes_room_first(path):
     spool.close()
 
 
-def test_what_has_arrived_is_deleted_in_batches(path, monkeypatch):
-    """Not one by one, which would wear an SD card; and after a while, however few they are."""
-    spool = opened(path)
+def test_acknowledged_messages_are_deleted_in_batches(path, monkeypatch):
+    """Acknowledged messages are deleted in batches, which spares an SD card; after a while even a small batch is."""
+    spool = open_spool(path)
     spool.put(numbered(100))
     spool.forget(range(1, module.FORGET_AT))
     assert len(texts(spool)) == 100
@@ -89,36 +89,36 @@ def test_what_has_arrived_is_deleted_in_batches(path, monkeypatch):
 
 
 def test_a_crash_loses_nothing(path):
-    """A process that dies right after a put, in the middle of everything, has put it."""
+    """Messages are in the file as soon as `put` returns, even if the process is killed at once."""
     code = (
         "import os, sys; from pathlib import Path; from edge.sinks.mqtt.spool import Spool\n"
         "spool = Spool(Path(sys.argv[1]), limit=100); spool.put([b'a', b'b']); os.kill(os.getpid(), 9)"
     )
-    assert subprocess.run([sys.executable, "-c", code, path], check=False).returncode == -9  # noqa: S603  # ours
-    spool = opened(path)
+    assert subprocess.run([sys.executable, "-c", code, path], check=False).returncode == -9  # noqa: S603  # this interpreter
+    spool = open_spool(path)
     assert texts(spool) == ["a", "b"]
     spool.close()
 
 
-def test_two_processes_do_not_share_it(path):
-    """Each reading would be sent twice."""
-    spool = opened(path)
+def test_a_second_process_cannot_open_the_file(path):
+    """While one process has the file open another one gets an error, since both would send each reading."""
+    spool = open_spool(path)
     with pytest.raises(SinkError, match=r"found: another process has it open: see mqtt\.queue"):
-        opened(path)
+        open_spool(path)
     spool.close()
 
 
 @pytest.mark.parametrize("damage", ["no database", "torn page"])
-def test_a_damaged_file_is_set_aside(path, damage, caplog):
-    """A new one is begun, and the log says so: readings to come are worth more than those that cannot be read."""
-    spool = opened(path, limit=100_000)
+def test_a_damaged_file_is_renamed(path, damage, caplog):
+    """A new spool is started, and the log says so: new readings are worth more than unreadable ones."""
+    spool = open_spool(path, limit=100_000)
     spool.put([b"x" * 100] * 2000)
     spool.close()
     content = bytearray(path.read_bytes())
     begin, length = (0, 100) if damage == "no database" else (10 * 4096, 4096)
     content[begin : begin + length] = b"\xff" * length
     path.write_bytes(content)
-    spool = opened(path)
+    spool = open_spool(path)
     assert texts(spool) == []
     spool.put([b"new"])
     assert texts(spool) == ["new"]
@@ -127,9 +127,9 @@ def test_a_damaged_file_is_set_aside(path, damage, caplog):
     assert f"{path}: expected a queue, found: " in caplog.text
 
 
-def test_a_full_disk_is_told(path):
-    """The error names the file, and nothing that was there is lost."""
-    spool = opened(path)
+def test_a_full_disk_is_an_error(path):
+    """On a full disk `put` fails with an error that names the file, and no earlier message is lost."""
+    spool = open_spool(path)
     spool.put([b"a"])
     pages = spool._database.execute("PRAGMA page_count").fetchone()[0]
     spool._database.execute(f"PRAGMA max_page_count = {pages}")
@@ -140,8 +140,8 @@ def test_a_full_disk_is_told(path):
 
 
 def test_the_file_stays_small_on_disk(path):
-    """No fsync for each message, and a write-ahead log that is cut back."""
-    spool = opened(path)
+    """Messages are written without an fsync each, and the write-ahead log is truncated."""
+    spool = open_spool(path)
     assert spool._database.execute("PRAGMA synchronous").fetchone() == (1,)
     for _ in range(20):
         spool.put([b"x" * 500] * 500)

@@ -1,25 +1,34 @@
 """A live page on a free port."""
 
 import pytest
-from page_parts import make_status
+from samples import make_status, opened
 
-from edge.sink_settings import PageSettings
+from edge.model.bundled import BUNDLED_MODEL
+from edge.model.manifest import manifest_path, read_manifest
+from edge.settings.sinks import PageSettings
+
+MODEL = read_manifest(manifest_path(BUNDLED_MODEL))
 
 
 @pytest.fixture
 def open_page():
-    """Open a page; each is closed after the test."""
-    viewer = pytest.importorskip("edge.sinks.page.viewer")
+    """Return a function that opens a page; each is closed after the test."""
+    sink = pytest.importorskip("edge.sinks.page.sink")
     for package in ("flask", "waitress"):
-        pytest.importorskip(
-            package, reason=f"the live page needs {package}: pip install '.[web]' in the project's folder"
-        )
+        pytest.importorskip(package, reason=f"the live page needs {package}")
     pages = []
 
-    def open_one(*, shows="full", status=make_status, **settings):
+    def open_one(
+        *,
+        picture="full",
+        status=make_status,
+        model=MODEL,
+        labels=("angry", "happy", "sad", "neutral"),
+        **settings,
+    ):
         settings = PageSettings(enabled=True, **{"port": 0} | settings)
-        labels = ("angry", "happy", "sad", "neutral")
-        pages.append(viewer.LivePage(settings, shows=shows, status=status, labels=labels))
+        page = sink.LivePage(settings, picture=picture, status=status, labels=labels, model=model)
+        pages.append(opened(page))
         return pages[-1]
 
     yield open_one

@@ -1,10 +1,10 @@
-"""The last ten minutes of each face are remembered, in a memory that does not grow."""
+"""The time line holds the last ten minutes of each face in bounded memory."""
 
 import numpy as np
 import pytest
-from page_parts import make_reading, make_shown
+from samples import make_frame_with_readings, make_reading
 
-from edge.sinks.page.timeline import KEEP_S, MOST, Timeline
+from edge.sinks.page.timeline import KEEP_S, MAX_SEGMENTS, Timeline
 
 BLACK = np.zeros((1, 1, 3), np.uint8)
 
@@ -14,54 +14,57 @@ def timeline():
     return Timeline()
 
 
-def feed(timeline, at_s, *readings):
-    timeline.add(make_shown(*readings, picture=BLACK, captured_at=at_s).observation)
+def add(timeline, at_s, *readings):
+    timeline.add(make_frame_with_readings(*readings, picture=BLACK, captured_at=at_s).observation)
 
 
-def told(timeline, since_s=float("-inf")):
-    return [(last.face, last.emotion, last.start, last.end) for last in timeline.since(since_s)]
+def segments(timeline, since_s=float("-inf")):
+    return [(segment.face, segment.emotion, segment.start, segment.end) for segment in timeline.since(since_s)]
 
 
-def test_a_name_that_stays_is_one_stretch(timeline):
+def test_an_unchanged_emotion_is_one_segment(timeline):
+    """While an emotion is unchanged, one segment grows with each observation."""
     for at_s in range(5):
-        feed(timeline, at_s, make_reading("happy"))
-    assert told(timeline) == [(1, "happy", 0, 4)]
+        add(timeline, at_s, make_reading("happy"))
+    assert segments(timeline) == [(1, "happy", 0, 4)]
 
 
-def test_another_name_begins_where_the_one_before_ends(timeline):
-    feed(timeline, 0.0, make_reading("happy"))
-    feed(timeline, 2.0, make_reading("sad"), make_reading("angry", face=2))
-    feed(timeline, 3.0, make_reading("sad"))
-    assert told(timeline) == [(1, "happy", 0.0, 2.0), (1, "sad", 2.0, 3.0), (2, "angry", 2.0, 2.0)]
+def test_a_segment_begins_where_the_one_before_ends(timeline):
+    """Each face has segments of its own, without gaps between them."""
+    add(timeline, 0.0, make_reading("happy"))
+    add(timeline, 2.0, make_reading("sad"), make_reading("angry", track_id=2))
+    add(timeline, 3.0, make_reading("sad"))
+    assert segments(timeline) == [(1, "happy", 0.0, 2.0), (1, "sad", 2.0, 3.0), (2, "angry", 2.0, 2.0)]
 
 
-def test_a_name_that_flickers_does_not_fill_the_memory(timeline):
-    """At thirty frames a second, another name with each."""
+def test_a_flickering_emotion_does_not_fill_the_memory(timeline):
+    """An emotion that changes with each of 300 frames in ten seconds makes at most one segment a second."""
     for index in range(300):
-        feed(timeline, index / 30, make_reading(("happy", "sad")[index % 2]))
-    assert len(told(timeline)) <= 11
+        add(timeline, index / 30, make_reading(("happy", "sad")[index % 2]))
+    assert len(segments(timeline)) <= 11
 
 
-def test_only_what_is_new_is_told_again(timeline):
-    """So that an event is small, however much there is to remember."""
-    feed(timeline, 0.0, make_reading("happy"))
-    feed(timeline, 2.0, make_reading("sad"))
-    feed(timeline, 3.0, make_reading("sad"))
-    assert told(timeline, 2.5) == [(1, "sad", 2.0, 3.0)]
+def test_since_returns_only_what_is_new(timeline):
+    """`since` returns only new or grown segments, so that an event is small however long the time line is."""
+    add(timeline, 0.0, make_reading("happy"))
+    add(timeline, 2.0, make_reading("sad"))
+    add(timeline, 3.0, make_reading("sad"))
+    assert segments(timeline, 2.5) == [(1, "sad", 2.0, 3.0)]
 
 
-def test_what_is_older_is_forgotten(timeline):
-    feed(timeline, 0.0, make_reading("happy"))
-    feed(timeline, 1.0)
-    feed(timeline, KEEP_S + 1.0, make_reading("sad", face=2))
-    assert told(timeline) == [(2, "sad", KEEP_S + 1.0, KEEP_S + 1.0)]
+def test_old_segments_are_dropped(timeline):
+    """A segment is dropped ten minutes after its end."""
+    add(timeline, 0.0, make_reading("happy"))
+    add(timeline, 1.0)
+    add(timeline, KEEP_S + 1.0, make_reading("sad", track_id=2))
+    assert segments(timeline) == [(2, "sad", KEEP_S + 1.0, KEEP_S + 1.0)]
 
 
-def test_a_crowd_is_remembered_in_part(timeline):
-    """A new face in each frame, for longer than the memory."""
-    for face in range(MOST + 100):
-        feed(timeline, face / 30, make_reading(face=face))
-    stretches = told(timeline)
-    assert len(stretches) == MOST
-    assert stretches[-1][0] == MOST + 99
-    assert len(timeline._open) == 1
+def test_a_crowd_does_not_fill_the_memory(timeline):
+    """With a new face in each frame only the newest segments remain, and only the faces in view."""
+    for face in range(MAX_SEGMENTS + 100):
+        add(timeline, face / 30, make_reading(track_id=face))
+    kept = segments(timeline)
+    assert len(kept) == MAX_SEGMENTS
+    assert kept[-1][0] == MAX_SEGMENTS + 99
+    assert len(timeline._current) == 1

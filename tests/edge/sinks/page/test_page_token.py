@@ -1,12 +1,12 @@
-"""Where others can reach the page it opens with a secret alone, and what is no secret is refused in one line."""
+"""A page that other machines can reach needs a secret token; a file that is no secret is refused in one line."""
 
 import pytest
 
 from edge.errors import SinkError
-from edge.sink_settings import PageSettings
+from edge.settings.sinks import PageSettings
 from edge.sinks.page.token import find_token, read_token
 
-SECRET = "Zm9vYmFyYmF6cXV4Zm9vYmFy"  # noqa: S105  # opens nothing
+SECRET = "Zm9vYmFyYmF6cXV4Zm9vYmFy"  # noqa: S105  # a made-up token
 
 
 @pytest.fixture
@@ -18,57 +18,61 @@ def token_file(tmp_path):
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.1.2.3", "::1"])
-def test_this_machine_alone_needs_no_token(address):
+def test_a_loopback_address_needs_no_token(address):
+    """On a loopback address, which only this machine can reach, no token is needed."""
     assert find_token(PageSettings(address=address), {}) == ""
 
 
-@pytest.mark.parametrize("address", ["0.0.0.0", "192.168.1.20", "::", "fe80::1"])  # noqa: S104  # what is refused
-def test_any_other_address_does(address, token_file):
-    """Without one the page stays off, and the line says what to set."""
+@pytest.mark.parametrize("address", ["0.0.0.0", "192.168.1.20", "::", "fe80::1"])  # noqa: S104  # nothing is bound
+def test_any_other_address_needs_a_token(address, token_file):
+    """Without one the page is not served, and the error names the settings to change."""
     with pytest.raises(SinkError, match=r"expected page\.token_file, .*found none: set it") as caught:
         find_token(PageSettings(address=address), {})
     assert "\n" not in str(caught.value)
     assert find_token(PageSettings(address=address, token_file=str(token_file)), {}) == SECRET
 
 
-def test_a_named_token_is_asked_for_on_this_machine_too(token_file):
+def test_a_token_may_be_set_for_a_loopback_address(token_file):
+    """A token that the settings name is always required."""
     assert find_token(PageSettings(token_file=str(token_file)), {}) == SECRET
 
 
-def test_systemd_hands_the_service_a_copy_of_what_it_may_not_read(token_file, tmp_path):
-    """Under the same name, in a folder of its own; elsewhere the file itself is read."""
-    handed = tmp_path / "credentials"
-    handed.mkdir()
-    environment = {"CREDENTIALS_DIRECTORY": str(handed)}
+def test_a_systemd_credential_replaces_the_file(token_file, tmp_path):
+    """The service reads the copy that systemd provides under the same name; without one, the file itself."""
+    credentials = tmp_path / "credentials"
+    credentials.mkdir()
+    environment = {"CREDENTIALS_DIRECTORY": str(credentials)}
     settings = PageSettings(token_file=str(token_file))
     assert find_token(settings, environment) == SECRET
-    (handed / "web-token").write_text("another" * 4)
-    (handed / "web-token").chmod(0o440)
+    (credentials / "web-token").write_text("another" * 4)
+    (credentials / "web-token").chmod(0o440)
     assert find_token(settings, environment) == "another" * 4
 
 
 @pytest.mark.parametrize("mode", [0o604, 0o602, 0o644])
-def test_a_token_that_all_may_read_is_none(token_file, mode):
+def test_a_file_that_everybody_may_read_or_write_is_refused(token_file, mode):
+    """If everybody may read or write the token's file, the error has the command that restricts it."""
     token_file.chmod(mode)
-    with pytest.raises(SinkError, match=r"expected a token that is secret, found .*: chmod o= "):
+    with pytest.raises(SinkError, match=r"expected a secret token, found .*: chmod o= "):
         read_token(token_file)
 
 
 @pytest.mark.parametrize("content", ["", "\n", "short", "two words of some length", "é" * 20, SECRET + "\n" + SECRET])
-def test_what_is_no_token_is_refused(token_file, content):
-    """Of an empty credential, as the service has it where no token was drawn, too; it is not quoted."""
+def test_content_that_is_no_token_is_refused(token_file, content):
+    """That includes the service's empty credential if no token was generated; the error does not quote the content."""
     token_file.write_text(content)
     with pytest.raises(SinkError, match="expected a token of 16 or more letters and digits, found") as caught:
         read_token(token_file)
     assert SECRET not in str(caught.value)
 
 
-def test_a_missing_token_is_told_with_the_command_that_draws_one(tmp_path):
+def test_the_remedy_for_a_missing_file_generates_a_token(tmp_path):
+    """The error contains the command to copy."""
     with pytest.raises(SinkError, match=r"found no such file: \(umask 077; python3 "):
         read_token(tmp_path / "web-token")
 
 
-def test_a_token_that_cannot_be_read_is_not_drawn_anew(tmp_path):
-    """A folder in its place, for one: to write over what is there is no remedy."""
+def test_the_remedy_for_an_unreadable_file_does_not_overwrite_it(tmp_path):
+    """Whatever is in its place, such as a folder, must not be replaced by a new token."""
     with pytest.raises(SinkError, match="found: Is a directory: let this user read it, or name another file"):
         read_token(tmp_path)

@@ -1,0 +1,1 @@
+"""Tells AI assistants what the running service sees, over the Model Context Protocol (MCP)."""

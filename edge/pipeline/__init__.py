@@ -1,0 +1,1 @@
+"""Joins sources, vision, runtime and sinks into one run."""

@@ -1,0 +1,1 @@
+"""A run as a systemd service: health, notifications, journal and status socket."""

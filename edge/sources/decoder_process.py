@@ -1,0 +1,231 @@
+"""Decodes files in a process of its own, so that a decoder that crashes, hangs or takes all memory ends only itself."""
+
+import mmap
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import weakref
+from collections import deque
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+import msgspec
+import numpy as np
+
+from edge.sources.content import UnreadableContentError
+from edge.sources.decoder import (
+    MAX_MESSAGE,
+    SLOTS,
+    Arguments,
+    DecodePicture,
+    Image,
+    NextFrame,
+    Opened,
+    OpenVideo,
+    Refused,
+    Reply,
+    Request,
+)
+from edge.sources.picture import Picture
+
+_REPLY_TIMEOUT_S = 60.0
+"""Longest time that decoding an image may take, s: a slow board takes some seconds for a large one."""
+
+_EXIT_TIMEOUT_S = 5.0
+
+_RELEASE_PIXELS = 1 << 22
+"""Size of an image from which its shared memory is given back to the system after it was read, px."""
+
+_REPLIES = msgspec.json.Decoder(Reply)
+
+R = TypeVar("R", Image, Opened)
+
+
+class DecoderCrashError(Exception):
+    """The decoder process has ended in the middle of its work, or hangs; the message says how."""
+
+
+class DecoderProcess:
+    """Starts the decoder, passes files to it, and receives the images.
+
+    One thread makes requests; any thread may close it, which ends a waiting request.
+
+    Args:
+        max_pixels: Larger images are shrunk to this number of pixels.
+    """
+
+    def __init__(self, max_pixels: int) -> None:
+        """Start the process.
+
+        Raises:
+            DecoderCrashError: The system cannot start it.
+        """
+        self._closed = False
+        self._lock = threading.Lock()  # held during a request: `close` must not free the socket meanwhile
+        self._pending: deque[int] = deque()  # slots of the frames that were requested, oldest first
+        try:
+            self._process, self._control, self._memory, self._slot_bytes, output = _start(max_pixels)
+        except (OSError, OverflowError, ValueError) as error:
+            raise DecoderCrashError(f"the decoder's process cannot be started: {error}") from error
+        self._output = os.fdopen(output, "rb")
+        # Also ends the process if nobody closes this object.
+        self._finish = weakref.finalize(self, _finish, self._process, self._control, self._output)
+
+    def decode_picture(self, file: BinaryIO, *, color: bool) -> Picture | None:
+        """Return the picture in an open file; None after `close`.
+
+        Args:
+            file: The file.
+            color: Whether to decode color as well.
+
+        Raises:
+            UnreadableContentError: It cannot be decoded.
+            DecoderCrashError: The decoder has crashed.
+        """
+        with self._lock:
+            self._send(DecodePicture(0, color), file)
+            reply = self._receive(Image)
+            return None if reply is None else self._picture(reply, 0)
+
+    def open_video(self, file: BinaryIO, *, color: bool) -> Opened:
+        """Open a video, and begin to decode its first frames.
+
+        Args:
+            file: The file.
+            color: Whether to decode color as well.
+
+        Raises:
+            UnreadableContentError: It cannot be opened.
+            DecoderCrashError: The decoder has crashed.
+        """
+        with self._lock:
+            self._send(OpenVideo(color), file)
+            reply = self._receive(Opened)
+            if reply is None:
+                raise DecoderCrashError("the decoder was closed")
+            for slot in range(SLOTS):
+                self._request_frame(slot)
+            return reply
+
+    def next_frame(self) -> Picture | None:
+        """Return the video's next frame; None after the last one and after `close`.
+
+        Raises:
+            UnreadableContentError: It cannot be decoded, nor those after it.
+            DecoderCrashError: The decoder has crashed.
+        """
+        with self._lock:
+            reply = self._receive(Image)
+            if reply is None:
+                return None
+            slot = self._pending.popleft()
+            picture = self._picture(reply, slot)
+            self._request_frame(slot)
+            return picture
+
+    def close(self) -> None:
+        """End the process. May be called more than once, and from any thread."""
+        self._closed = True
+        with suppress(OSError):
+            self._control.shutdown(socket.SHUT_RDWR)  # wakes a waiting request
+        with self._lock:
+            self._finish()
+
+    def _request_frame(self, slot: int) -> None:
+        self._pending.append(slot)
+        self._send(NextFrame(slot))
+
+    def _send(self, request: Request, file: BinaryIO | None = None) -> None:
+        with suppress(OSError):  # if the process has ended, receiving its reply says how
+            socket.send_fds(self._control, [msgspec.json.encode(request)], [file.fileno()] if file else [])
+
+    def _receive(self, kind: type[R]) -> R | None:
+        """Wait for a reply; None at a video's end and after `close`."""
+        if self._closed:
+            return None
+        try:
+            message = self._control.recv(MAX_MESSAGE)
+        except TimeoutError as error:
+            raise DecoderCrashError(f"the decoder has not finished within {_REPLY_TIMEOUT_S:.0f} s") from error
+        except OSError:
+            message = b""
+        if self._closed:
+            return None
+        if not message:
+            raise DecoderCrashError(self._describe_end())
+        reply = _REPLIES.decode(message)
+        if isinstance(reply, Refused):
+            raise UnreadableContentError(reply.found, kind=reply.kind)
+        return reply if isinstance(reply, kind) else None
+
+    def _picture(self, reply: Image, slot: int) -> Picture:
+        """Copy an image out of the shared memory."""
+        start, pixels = slot * self._slot_bytes, reply.width * reply.height
+        gray = np.ndarray((reply.height, reply.width), np.uint8, self._memory, start).copy()
+        color = None
+        if reply.has_color:
+            color = np.ndarray((*gray.shape, 3), np.uint8, self._memory, start + pixels).copy()
+        if pixels >= _RELEASE_PIXELS:
+            self._memory.madvise(mmap.MADV_REMOVE, start, self._slot_bytes)
+        full_size = (reply.full_width, reply.full_height)
+        return Picture(gray, color, full_size, reply.lacks_end, reply.messages, reply.position_s)
+
+    def _describe_end(self) -> str:
+        try:
+            code = self._process.wait(_EXIT_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            return "the decoder no longer responds"
+        if code == -signal.SIGKILL:
+            return "the system has ended the decoder, as it does when memory runs out"
+        if code < 0:
+            return f"the decoder has crashed ({signal.Signals(-code).name})"
+        self._output.seek(0)
+        lines = self._output.read().decode("utf-8", "replace").split("\n")
+        said = next((line for line in reversed(lines) if line.strip()), "without a message")
+        return f"the decoder has ended with exit code {code}: {said.strip()}"
+
+
+def _start(max_pixels: int) -> tuple["subprocess.Popen[bytes]", socket.socket, mmap.mmap, int, int]:
+    """Start the process; return it, the socket to it, the shared memory, the size of a slot, and its error output."""
+    control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    pixels, output = os.memfd_create("pixels"), os.memfd_create("output")
+    arguments = Arguments(theirs.fileno(), pixels, max_pixels)
+    size = SLOTS * arguments.slot_bytes
+    try:
+        os.ftruncate(pixels, size)  # takes no memory before it is written to
+        memory = mmap.mmap(pixels, size)
+        # -P and no current folder: a file there must not pass for one of our modules.
+        process = subprocess.Popen(  # noqa: S603  # our own words
+            [sys.executable, "-P", "-m", "edge.sources.decoder", msgspec.json.encode(arguments).decode()],
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(_python_path())},
+            pass_fds=(theirs.fileno(), pixels),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=output,
+            start_new_session=True,  # Ctrl-C is for this process, which then ends the other one
+        )
+    except BaseException:
+        control.close()
+        os.close(output)
+        raise
+    finally:
+        theirs.close()
+        os.close(pixels)
+    control.settimeout(_REPLY_TIMEOUT_S)
+    return process, control, memory, arguments.slot_bytes, output
+
+
+def _python_path() -> list[str]:
+    """Return the folder that holds the package, and those that the environment names."""
+    return [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
+
+
+def _finish(process: "subprocess.Popen[bytes]", control: socket.socket, output: BinaryIO) -> None:
+    process.kill()
+    process.wait()
+    control.close()
+    output.close()

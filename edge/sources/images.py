@@ -1,0 +1,208 @@
+"""Reads image files: one file, or a folder with its subfolders."""
+
+import logging
+import threading
+import time
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+
+from edge.errors import MediaError, printable
+from edge.records import Color, Frame, Gray, TimeLine
+from edge.sources.base import Source, read_only, silence_opencv
+from edge.sources.content import (
+    HEAD_BYTES,
+    MOTION_JPEG_SUFFIXES,
+    VIDEO,
+    UnreadableContentError,
+    check_picture,
+    picture_format,
+)
+from edge.sources.decoder_process import DecoderCrashError, DecoderProcess
+from edge.sources.folder import LeftOut, list_files
+from edge.sources.library_messages import LibraryMessages
+from edge.sources.picture import MAX_MEGAPIXELS, Picture, decode_picture
+from edge.sources.video_file import first_frame
+
+log = logging.getLogger(__name__)
+
+
+class ImageSource(Source):
+    """Gives each image of a folder and its subfolders, sorted by path; or one single image.
+
+    Images are turned upright as their metadata says. Whatever cannot be read is left out with a warning that names it,
+    and counted. A truncated image is left out as well: decoders fill the missing part with gray, which says nothing
+    about an expression.
+
+    Args:
+        path: The folder or image file.
+        color: Whether frames also carry color; the luma is the same either way.
+        max_megapixels: Larger images are shrunk to this size.
+    """
+
+    is_still_images = True
+
+    def __init__(self, path: Path, *, color: bool = False, max_megapixels: float = MAX_MEGAPIXELS) -> None:
+        """List the images and decode the first.
+
+        Raises:
+            MediaError: The path does not exist, or nothing there is an image that can be decoded.
+        """
+        self.name = printable(path.name or str(path))
+        self.left_out: Counter[str] = Counter()
+        self._color = color
+        self._max_megapixels = max_megapixels
+        self._closed = threading.Event()
+        self._lock = threading.Lock()  # protects `_decoder`
+        self._decoder: DecoderProcess | None = None
+        self._messages = LibraryMessages(self.name)
+        self._index = 0
+        self._shrunk = 0
+        self._is_single = path.is_file()
+        self._root = path if path.is_dir() else path.parent
+        with ExitStack() as undo:
+            undo.callback(self.close)
+            self._pending = iter(self._list(path))
+            self._next: Frame | None = self._decode_first(path)
+            undo.pop_all()
+
+    def read(self) -> Frame | None:
+        """Return the next image that can be decoded; None after the last one and after `close`."""
+        if self._closed.is_set():
+            return None
+        frame, self._next = self._next or self._decode_next(), None
+        if frame is None:
+            self._messages.report()
+            self._close_decoder()
+        return frame
+
+    def close(self) -> None:
+        """End the stream; a waiting `read` returns None."""
+        self._closed.set()
+        self._close_decoder()
+
+    def _list(self, path: Path) -> list[Path]:
+        """Return the files to read.
+
+        Raises:
+            MediaError: There are none.
+        """
+        if self._is_single:
+            return [path]
+        if not path.is_dir():
+            raise MediaError(f"{path}: expected an image or a folder of images, found no such file: check the path")
+        listing = list_files(path)
+        for left_out in listing.left_out:
+            self._leave_out(left_out)
+        if not listing.files:
+            raise MediaError(f"{path}: expected images in this folder or below it, found no file")
+        return listing.files
+
+    def _decode_first(self, path: Path) -> Frame:
+        """Return the first image.
+
+        Raises:
+            MediaError: None can be read.
+        """
+        first = self._decode_next()
+        if first is None:
+            raise MediaError(f"{path}: expected images, found none that can be read: see the warnings")
+        return first
+
+    def _decode_next(self) -> Frame | None:
+        for path in self._pending:
+            try:
+                picture = self._decode(path)
+            except UnreadableContentError as error:
+                if self._is_single:
+                    raise MediaError(f"{path}: expected an image, found {error}") from error
+                self._leave_out(LeftOut(path, str(error), error.kind))
+                continue
+            if picture is None:
+                return None  # closed meanwhile
+            name = printable(path.relative_to(self._root).as_posix())
+            self._report(path, name, picture)
+            index = self._index
+            self._index += 1
+            color = None if picture.color is None else read_only(picture.color)
+            gray = read_only(picture.gray)
+            return Frame(gray, index, time.monotonic(), 0.0, name, color, time_line=TimeLine.NONE)
+        return None
+
+    def _decode(self, path: Path) -> Picture | None:
+        """Return the decoded image; None after `close`.
+
+        Raises:
+            UnreadableContentError: The file cannot be read or decoded.
+        """
+        if path.suffix.lower() in MOTION_JPEG_SUFFIXES:
+            raise UnreadableContentError(VIDEO, kind=VIDEO)
+        try:
+            with path.open("rb") as file:
+                check_picture(file.read(HEAD_BYTES))
+                decoder = self._open_decoder()
+                return None if decoder is None else decoder.decode_picture(file, color=self._color)
+        except OSError as error:
+            raise UnreadableContentError(f"a file that cannot be read: {error.strerror}", kind="unreadable") from error
+        except DecoderCrashError as error:
+            self._close_decoder()  # the next image gets a new one
+            raise UnreadableContentError(str(error), kind="decoder failed") from error
+
+    def _report(self, path: Path, name: str, picture: Picture) -> None:
+        self._messages.add(picture.messages, about=name)
+        if picture.lacks_end:
+            log.warning("%s: the file lacks its end marker, but nothing of the image", path)
+        height, width = picture.gray.shape
+        if (width, height) != picture.full_size:
+            self._shrunk += 1
+            if self._shrunk == 1:
+                log.info(
+                    "%s: shrunk from %dx%d to %dx%d px, since source.max_megapixels is %g; other images likewise",
+                    *(path, *picture.full_size, width, height, self._max_megapixels),
+                )
+
+    def _leave_out(self, left_out: LeftOut) -> None:
+        self.left_out[left_out.kind] += 1
+        log.warning("%s: expected an image, found %s: skipped", left_out.path, left_out.reason)
+
+    def _open_decoder(self) -> DecoderProcess | None:
+        with self._lock:
+            if self._decoder is None and not self._closed.is_set():
+                self._decoder = DecoderProcess(round(self._max_megapixels * 1e6))
+            return self._decoder
+
+    def _close_decoder(self) -> None:
+        with self._lock:
+            decoder, self._decoder = self._decoder, None
+        if decoder is not None:
+            decoder.close()
+
+
+def read_image(path: Path, *, color: bool = False, max_megapixels: float = MAX_MEGAPIXELS) -> tuple[Gray, Color | None]:
+    """Decode an image in this process, for images that are trusted or few; an `ImageSource` starts one of its own.
+
+    Args:
+        path: The file.
+        color: Whether to decode color as well.
+        max_megapixels: A larger image is shrunk to this size.
+
+    Returns:
+        The luma, (H, W) uint8, and the (H, W, 3) uint8 BGR pixels or None; both upright and read-only.
+
+    Raises:
+        MediaError: The file cannot be read or decoded.
+    """
+    silence_opencv()
+    max_pixels = round(max_megapixels * 1e6)
+    try:
+        content = path.read_bytes()
+        if picture_format(content[:HEAD_BYTES]) == "GIF":
+            with path.open("rb") as file:
+                picture = first_frame(file.fileno(), color=color, max_pixels=max_pixels)
+        else:
+            picture = decode_picture(content, color=color, max_pixels=max_pixels)
+    except OSError as error:
+        raise MediaError(f"{path}: expected a readable image, found: {error.strerror}") from error
+    except UnreadableContentError as error:
+        raise MediaError(f"{path}: expected an image, found {error}") from error
+    return read_only(picture.gray), None if picture.color is None else read_only(picture.color)

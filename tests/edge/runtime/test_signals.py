@@ -1,0 +1,200 @@
+"""SIGTERM, SIGINT and SIGHUP end the program with the right exit code and a complete log, in every state."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from waiting import LIMIT_S, wait_for
+
+from edge.model.bundled import BUNDLED_MODEL
+
+pytestmark = pytest.mark.slow
+
+PROGRAM = """
+import ctypes, os, pathlib, sys, threading
+here, state = pathlib.Path(sys.argv.pop(1)), sys.argv.pop(1)
+
+def reach(place):
+    if place == state:
+        (here / "reached").touch()
+        wait_for_go()
+
+def wait_for_go():
+    while not (here / "go").exists():
+        threading.Event().wait(0.02)
+
+def hang_in_a_driver():
+    mutex = ctypes.create_string_buffer(128)
+    lock = ctypes.CDLL(None).pthread_mutex_lock
+    lock(mutex)
+    (here / "reached").touch()
+    lock(mutex)  # no signal interrupts this
+
+class Importing:
+    def find_spec(self, name, *_):
+        if name == "edge.cli.main":
+            reach("importing")
+
+sys.meta_path.insert(0, Importing())
+import edge.__main__
+from edge.runtime import signals
+if state != "hung":
+    signals.END_WITHIN_S = 600.0
+
+def patch():
+    import edge.pipeline.build as build, edge.pipeline.sinks as sinks, edge.runtime.workers, edge.pipeline.pipeline
+    from edge.scenes.catalogue import make_scene
+    from edge.sources.scene import SceneSource
+
+    edge.runtime.workers.JOIN_TIMEOUT_S = edge.pipeline.pipeline.JOIN_TIMEOUT_S = 60.0
+    build_steps = build.build_steps
+
+    def slow_steps(settings):
+        reach("building")
+        if state == "hung":
+            hang_in_a_driver()
+        return build_steps(settings)
+
+    build.build_steps = slow_steps
+    build.open_source = lambda *_, **__: SceneSource(make_scene("one", width=160, height=120), live=True)
+
+    class Log(sinks.JsonLinesLog):
+        def write(self, observation):
+            super().write(observation)
+            if state == "running":
+                (here / "reached").touch()
+
+        def close(self):
+            reach("stopping")
+            super().close()
+
+    sinks.JsonLinesLog = Log
+
+if state != "importing":
+    patch()
+edge.__main__.entry()
+"""
+
+
+class Program:
+    """The program in one of the states importing, building, hung, running and stopping."""
+
+    def __init__(self, folder, state, *arguments, ignored=None):
+        self.folder, self.log = folder, folder / "log.jsonl"
+        config = folder / "edge.toml"
+        config.write_text(f'[log]\npath = "{self.log}"\nmode = "changes"\nflush_s = 3600.0\n')
+        self._output = (folder / "output").open("w+b")
+        command = [sys.executable, "-c", PROGRAM, folder, state, *(arguments or ("run", "--config", config))]
+        self.process = subprocess.Popen(  # noqa: S603  # ours
+            [str(word) for word in command],
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=self._output,
+            env={**os.environ, "PYTHONPATH": str(BUNDLED_MODEL.parents[1])},
+            preexec_fn=ignored and (lambda: signal.signal(ignored, signal.SIG_IGN)),  # noqa: PLW1509  # no threads here
+        )
+
+    def await_state(self):
+        wait_for(lambda: (self.folder / "reached").exists() or self.process.poll() is not None)
+
+    def send(self, number):
+        self.process.send_signal(number)
+
+    def go_on(self):
+        (self.folder / "go").touch()
+
+    @property
+    def output(self):
+        return (self.folder / "output").read_text()
+
+    def events(self):
+        return [json.loads(line)["event"] for line in self.log.read_text().splitlines()]
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self._output.close()
+
+
+@pytest.fixture
+def start(tmp_path):
+    programs = []
+
+    def start(*words, **options):
+        programs.append(Program(tmp_path, *words, **options))
+        return programs[-1]
+
+    yield start
+    for program in programs:
+        program.close()
+
+
+STOPS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
+
+
+@pytest.mark.parametrize("number", STOPS)
+@pytest.mark.parametrize("state", ["importing", "building"])
+def test_a_run_that_is_stopped_while_it_starts_has_succeeded(start, state, number):
+    """A signal before the first frame ends the program with exit code 0, without a traceback."""
+    program = start(state, "run") if state == "importing" else start(state)
+    program.await_state()
+    program.send(number)
+    assert program.process.wait(LIMIT_S) == 0
+    assert program.output == ""
+
+
+@pytest.mark.parametrize("number", STOPS)
+def test_a_run_that_is_stopped_has_a_complete_log(start, number):
+    """All lines are written, although the log collects them for an hour, and the exit code is 0."""
+    program = start("running")
+    program.await_state()
+    program.send(number)
+    assert program.process.wait(LIMIT_S) == 0
+    assert (program.events()[0], program.events()[-1]) == ("started", "stopped")
+
+
+@pytest.mark.parametrize("second", STOPS)
+def test_a_second_signal_changes_nothing(start, second):
+    """A signal that comes while a run stops neither kills it nor shortens its log."""
+    program = start("stopping")
+    wait_for(program.log.exists)
+    wait_for(lambda: "frame" in program.output)
+    program.send(signal.SIGTERM)
+    program.await_state()
+    program.send(second)
+    program.send(second)
+    program.go_on()
+    assert program.process.wait(LIMIT_S) == 0
+    assert program.events()[-1] == "stopped"
+
+
+def test_a_start_that_hangs_in_a_driver_is_ended(start):
+    """If the main thread hangs where no signal reaches it, the process ends all the same, with exit code 5."""
+    program = start("hung")
+    program.await_state()
+    program.send(signal.SIGTERM)
+    assert program.process.wait(LIMIT_S) == 5
+    assert program.output == "error: expected the program to end within 1.8 s, found it busy: ended\n"
+
+
+def test_nohup_is_respected(start):
+    """A run that was started with SIGHUP ignored goes on when its terminal closes."""
+    program = start("running", ignored=signal.SIGHUP)
+    program.await_state()
+    program.send(signal.SIGHUP)
+    program.send(signal.SIGTERM)
+    assert program.process.wait(LIMIT_S) == 0
+    assert "128 +" not in program.output
+
+
+@pytest.mark.parametrize("number", STOPS)
+def test_another_command_ends_with_the_signals_exit_code(start, number):
+    """A command that has something to finish, such as a benchmark, ends with 128 and the signal's number."""
+    program = start("building", "bench", "--seconds", "5")
+    program.await_state()
+    program.send(number)
+    assert program.process.wait(LIMIT_S) == 128 + number
+    assert "Traceback" not in program.output

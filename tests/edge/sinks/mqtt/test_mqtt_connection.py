@@ -1,0 +1,70 @@
+"""A connection receives messages that arrive together, and a spool is sent no faster than a broker allows."""
+
+import ssl
+import threading
+import time
+from socket import create_server
+
+import pytest
+from certificates import OPENSSL, Authority
+
+pytest.importorskip("paho.mqtt", reason="paho-mqtt is not installed")
+
+from edge.sinks.mqtt.broker import BrokerConfig
+from edge.sinks.mqtt.connection import Connection
+from edge.sinks.mqtt.publisher import IN_FLIGHT, SpoolSender
+from edge.sinks.mqtt.spool import Spool
+from edge.sinks.mqtt.topics import Topics
+
+CONNACK = bytes([0x20, 3, 0, 0, 0])
+PUBLISH = bytes([0x30, 6, 0, 1]) + b"t" + b"\x00" + b"hi"
+
+STEP_S = 60.0
+
+
+@pytest.mark.skipif(OPENSSL is None, reason="openssl is not installed")
+def test_messages_that_share_a_tls_record_are_received_at_once(tmp_path):
+    """Messages of one TLS record are decrypted together; no step then waits for a socket that has nothing to read."""
+    authority = Authority(tmp_path / "authority")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*authority.sign("127.0.0.1"))
+    done = threading.Event()
+
+    def serve(server):
+        with context.wrap_socket(server.accept()[0], server_side=True) as stream:
+            stream.recv(4096)
+            stream.sendall(CONNACK + 3 * PUBLISH)
+            done.wait(2 * STEP_S)
+
+    with create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve, args=(server,))
+        thread.start()
+        trust = ssl.create_default_context(cafile=authority.file)
+        broker = BrokerConfig("127.0.0.1", server.getsockname()[1], None, None, trust)
+        with Connection(broker, client_id="pi") as connection:
+            connection.connect()
+            began_s = time.monotonic()
+            while len(connection.received) < 3 and time.monotonic() < began_s + STEP_S:
+                connection.step(STEP_S)
+            took_s = time.monotonic() - began_s
+            done.set()
+        thread.join()
+    assert [message.payload for message in connection.received] == [b"hi"] * 3
+    assert took_s < STEP_S
+
+
+def test_a_long_spool_is_not_sent_at_once(broker, tmp_path):
+    """A long spool is sent in parts: a broker may disconnect a client that exceeds its receive maximum."""
+    spool = Spool(tmp_path / "queue", limit=1000)
+    spool.put([b"x"] * 500)
+    with Connection(BrokerConfig("127.0.0.1", broker.port, None, None, None), client_id="pi") as connection:
+        connection.connect()
+        sender = SpoolSender(connection, spool, Topics("t", "pi", ""))
+        sender.send()
+        assert len(sender._in_flight) == IN_FLIGHT
+        while spool.waiting:
+            connection.step(1.0)
+            sender.forget_acknowledged()
+            sender.send()
+            assert len(sender._in_flight) <= IN_FLIGHT
+    spool.close()

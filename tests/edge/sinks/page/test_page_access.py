@@ -1,0 +1,186 @@
+"""Visitors without permission learn nothing from the page, and no other site can read, frame or control it."""
+
+import logging
+import socket
+
+import pytest
+
+pytest.importorskip("flask", reason="the live page needs Flask")
+from werkzeug.test import Client
+from werkzeug.wrappers import Response
+
+from edge.sinks.page.access import COOKIE, HEADERS, AccessControl
+
+TOKEN = "Zm9vYmFyYmF6cXV4Zm9vYmFy"  # noqa: S105  # a made-up token
+ORIGIN = "http://127.0.0.1:8470"
+
+FORM = "token, please, wrong: {}"
+
+
+def new_client(token="", hosts=()):
+    """Return a client of an application that responds `in`, behind the access control."""
+    inner = Response("in", headers={"X-Frame-Options": "ALLOWALL"})
+    return Client(AccessControl(inner, token=token, hosts=hosts, render_form=FORM.format))
+
+
+def request(client, path="/", host="127.0.0.1:8470", method="GET", **options):
+    return client.open(path, base_url=f"http://{host}/", method=method, **options)
+
+
+@pytest.mark.parametrize("token", ["", TOKEN])
+def test_every_response_has_the_security_headers(token):
+    """Refusals have the security headers too, and the wrapped application cannot override them."""
+    for host in ("127.0.0.1", "evil.example"):
+        headers = request(new_client(token), host=host).headers
+        assert {name: headers.getlist(name) for name in HEADERS} == {name: [value] for name, value in HEADERS.items()}
+
+
+def test_the_policy_allows_no_foreign_and_no_inline_code():
+    """The security policy forbids foreign and inline code, and all framing of the page."""
+    rules = dict(rule.split(" ", 1) for rule in HEADERS["Content-Security-Policy"].split("; "))
+    assert rules["default-src"] == rules["frame-ancestors"] == rules["base-uri"] == "'none'"
+    assert rules["script-src"] == rules["style-src"] == rules["connect-src"] == "'self'"
+    assert "unsafe" not in HEADERS["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1:8470", "localhost:9000", "[::1]:8470", "192.168.1.20:8470", "LOCALHOST", socket.gethostname(),
+     f"{socket.gethostname()}.local:8470", "pi.example:8470"],
+)  # fmt: skip
+def test_the_machines_own_names_are_allowed(host):
+    """Requests to this machine's names, to the names in the settings and to any IP address are admitted."""
+    assert request(new_client(hosts=("Pi.example",)), host=host).data == b"in"
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "evil.example:8470"]
+)
+def test_a_foreign_name_is_refused(host):
+    """A request to another host name is refused: with DNS rebinding a foreign name resolves to this machine."""
+    response = request(new_client(), host=host)
+    assert response.status_code == 403
+    assert b"in" not in response.data.split()
+
+
+@pytest.mark.parametrize("host", ["", "[", "[::1", "a b"])
+def test_a_malformed_host_is_refused(host):
+    """A request with a malformed Host header is refused and does not crash the application."""
+    assert request(new_client(), headers={"Host": host}).status_code == 403
+
+
+FOREIGN = [
+    {"Origin": "http://evil.example"},
+    {"Origin": "null"},
+    {"Origin": "http://127.0.0.1:9999"},
+    {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"},
+    {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"},
+    {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"},
+]
+OWN = [
+    {},
+    {"Origin": ORIGIN},
+    {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"},
+    {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"},
+    {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"},
+]
+
+
+@pytest.mark.parametrize("headers", FOREIGN)
+def test_requests_from_other_sites_are_refused(headers):
+    """Scripts, images and frames that another site requests are refused, even with the right token."""
+    assert request(new_client(), headers=headers).status_code == 403
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    assert request(new_client(TOKEN), headers=headers | bearer).status_code == 403
+
+
+@pytest.mark.parametrize("headers", OWN)
+def test_the_page_itself_a_bookmark_and_a_link_are_allowed(headers):
+    """A browser's headers for these three, and a program's request without such headers, are admitted."""
+    assert request(new_client(), headers=headers).data == b"in"
+
+
+@pytest.mark.parametrize("path", ["/", "/frame", "/events", "/status", "/metrics", "/healthz/", "/static/../status"])
+def test_without_the_token_every_path_shows_the_form(path):
+    """A request without the token gets the form, and the application itself does not see it."""
+    response = request(new_client(TOKEN), path)
+    assert response.status_code == 401
+    assert response.data == FORM.format(False).encode()
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/static/page.css"])
+def test_the_health_probe_and_the_forms_style_need_no_token(path):
+    """Probe and style sheet are served without a token: a probe has none, and the form comes before it."""
+    assert request(new_client(TOKEN), path).data == b"in"
+
+
+def test_a_url_with_the_token_sets_a_cookie_and_redirects_to_one_without():
+    """Scripts and other sites cannot use the cookie that the URL sets, and it does not contain the token."""
+    client = new_client(TOKEN)
+    response = request(client, f"/?token={TOKEN}")
+    assert (response.status_code, response.headers["Location"]) == (303, "/")
+    cookie = response.headers["Set-Cookie"]
+    assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(cookie.split("; "))
+    assert TOKEN not in str(response.headers)
+    assert request(client, "/status").data == b"in"
+
+
+def test_the_form_sets_the_cookie_too():
+    """Entering the token in the form sets the cookie; spaces around a pasted token are ignored."""
+    client = new_client(TOKEN)
+    response = request(client, "/token", method="POST", data={"token": f" {TOKEN} "}, headers={"Origin": ORIGIN})
+    assert (response.status_code, response.headers["Location"]) == (303, "/")
+    assert request(client, "/status").data == b"in"
+
+
+def test_a_wrong_token_shows_the_form_with_an_error():
+    """A wrong token, in the URL or from the form, gives the form with an error and sets no cookie."""
+    for response in (
+        request(new_client(TOKEN), "/?token=guess"),
+        request(new_client(TOKEN), "/token", method="POST", data={"token": "é"}),
+    ):
+        assert response.status_code == 401
+        assert response.data == FORM.format(True).encode()
+        assert "Set-Cookie" not in response.headers
+
+
+@pytest.mark.parametrize("value", ["", "guess", TOKEN, "é"])
+def test_any_other_cookie_is_refused(value):
+    """Not even the token itself is valid as a cookie."""
+    client = new_client(TOKEN)
+    client.set_cookie(COOKIE, value, domain="127.0.0.1")
+    assert request(client, "/status").status_code == 401
+
+
+def test_a_new_token_invalidates_old_cookies():
+    """A cookie that was set for one token does not open a page with another one."""
+    client, other = new_client(TOKEN), new_client(TOKEN[::-1])
+    request(client, f"/?token={TOKEN}")
+    other.set_cookie(COOKIE, client.get_cookie(COOKIE, domain="127.0.0.1").value, domain="127.0.0.1")
+    assert request(other, "/status").status_code == 401
+
+
+@pytest.mark.parametrize(("header", "code"), [(f"Bearer {TOKEN}", 200), ("Bearer guess", 401), (f"Basic {TOKEN}", 401)])
+def test_a_program_sends_the_token_in_a_header(header, code):
+    """Only the Bearer scheme with the right token is accepted."""
+    assert request(new_client(TOKEN), "/metrics", headers={"Authorization": header}).status_code == code
+
+
+def test_tokens_are_compared_in_constant_time(monkeypatch):
+    """The library's function compares the token in the URL, in the header, and the cookie."""
+    compared = []
+    monkeypatch.setattr("hmac.compare_digest", lambda a, b: bool(compared.append((a, b))))
+    request(new_client(TOKEN), "/?token=guess")
+    client = new_client(TOKEN)
+    client.set_cookie(COOKIE, "guess", domain="127.0.0.1")
+    request(client, headers={"Authorization": "Bearer guess"})
+    assert [given for given, _ in compared] == [b"guess"] * 3
+
+
+def test_the_token_is_not_logged(caplog):
+    """Neither a URL with the token nor the form leaves it in the log, at any level."""
+    caplog.set_level(logging.DEBUG)
+    client = new_client(TOKEN)
+    request(client, f"/?token={TOKEN}")
+    request(client, "/token", method="POST", data={"token": TOKEN})
+    assert TOKEN not in caplog.text

@@ -1,0 +1,90 @@
+"""`run_command`: a Ctrl-C that a library swallows still ends the command, with the right exit code."""
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+
+import pytest
+from waiting import LIMIT_S
+
+from edge.errors import ModelError
+from train.command import check_interrupt, latch_interrupts, run_command
+from train.fit import fit
+from train.run_folder import LAST
+
+
+def swallow(number):
+    """Raise a signal and suppress its KeyboardInterrupt, as a library may."""
+    with contextlib.suppress(KeyboardInterrupt):
+        signal.raise_signal(number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_swallowed_signal_is_raised_again_by_check_interrupt(number):
+    """`check_interrupt` raises once a signal was swallowed; outside the context the old handlers are back."""
+    before = signal.getsignal(number)
+    with latch_interrupts():
+        check_interrupt()
+        swallow(number)
+        with pytest.raises(KeyboardInterrupt):
+            check_interrupt()
+    assert signal.getsignal(number) is before
+    check_interrupt()
+
+
+def test_next_command_starts_without_the_signal(capsys):
+    """A signal that ended one command does not end the next."""
+
+    def body():
+        swallow(signal.SIGINT)
+        check_interrupt()
+
+    assert run_command("first", body, stopped="stopped", debug=False) == 130
+    assert capsys.readouterr().err == "first: stopped\n"
+    assert run_command("second", check_interrupt, stopped="stopped", debug=False) == 0
+
+
+def test_interrupt_that_became_another_error_is_still_an_interrupt(capsys):
+    """An error after a swallowed signal counts as Ctrl-C, with 130; the same error without a signal as an error."""
+
+    def body():
+        swallow(signal.SIGINT)
+        raise ModelError("a net of operations")
+
+    def failing():
+        raise ModelError("a net of operations")
+
+    assert run_command("first", body, stopped="stopped", debug=False) == 130
+    assert run_command("second", failing, stopped="stopped", debug=False) == 4
+    assert capsys.readouterr().err == "first: stopped\nsecond: a net of operations\n"
+
+
+@pytest.mark.usefixtures("tiny_build", "eager")
+def test_training_stops_though_the_signal_was_swallowed(face_data, new_state, tmp_path):
+    """After a swallowed signal, training stops at the next batch without saving an epoch."""
+    with latch_interrupts():
+        swallow(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            fit(face_data, tmp_path, new_state())
+    assert not (tmp_path / LAST).exists()
+
+
+def test_a_line_reaches_a_pipe_at_once():
+    """What a command prints is there while the command still works, although its output is no terminal."""
+    code = (
+        "import sys; from train.command import run_command\n"
+        "def body(): print('epoch 1'); sys.stdin.readline()\n"
+        "sys.exit(run_command('train', body, stopped='', debug=False))"
+    )
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    with subprocess.Popen(  # noqa: S603  # our own words
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
+    ) as process:
+        ready, _, _ = select.select([process.stdout], [], [], LIMIT_S)
+        assert ready
+        assert process.stdout.readline() == "epoch 1\n"
+        process.communicate("\n")
+    assert process.returncode == 0

@@ -1,0 +1,18 @@
+"""Waits for what another thread or process does: for a condition, never for a length of time."""
+
+import threading
+import time
+
+LIMIT_S = 60.0
+"""How long a test waits for what a working program does at once, s; even a very busy machine is faster."""
+
+POLL_S = 0.005
+
+
+def wait_for(condition, *, limit_s=LIMIT_S):
+    """Wait until `condition()` is true and return its value; fail after `limit_s`."""
+    deadline_s = time.monotonic() + limit_s
+    while not (value := condition()):
+        assert time.monotonic() < deadline_s, f"still false after {limit_s:g} s"
+        threading.Event().wait(POLL_S)
+    return value

@@ -1,0 +1,1 @@
+"""Measures what a model predicts: metrics, comparisons, robustness, and the report about them."""
