@@ -1,6 +1,8 @@
 """`python -m benchmarks.clips` fills its table on a drawn clip, and names input that it cannot use."""
 
 import shutil
+import subprocess
+import sys
 
 import cv2
 import msgspec
@@ -8,6 +10,7 @@ import pytest
 
 from benchmarks.clips import suite
 from benchmarks.clips.__main__ import main
+from benchmarks.clips.altered_run import SourceReader
 from benchmarks.clips.figures import ClipFigures, ClipsFigures, MethodFigures, Photographs, SavedClips
 from benchmarks.clips.footage import find_clips
 from benchmarks.clips.measure import (
@@ -25,8 +28,10 @@ from benchmarks.clips.scores import BandScore, ClipScore, read_log
 from benchmarks.workloads import Workload
 from edge.device.info import describe_machine
 from edge.errors import ConfigError
+from edge.scenes.catalogue import make_scene
 from edge.settings.load import read_settings
 from edge.settings.schema import LogSettings, MqttSettings, ScanSettings, Settings
+from edge.sources.scene import SceneSource
 
 pytestmark = pytest.mark.slow
 
@@ -88,12 +93,38 @@ def test_the_table_is_filled(clips, bars, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.slow
-def test_start_and_decode_is_the_run_without_its_pipeline(clips, settings, tmp_path):
-    """The same command without the pipeline costs less, and no step runs, so that nothing is logged."""
+def test_start_and_decode_runs_no_step_and_no_sink(clips, tmp_path):
+    """The same command without the pipeline starts and ends as usual, and logs nothing."""
     log = tmp_path / "log.jsonl"
-    whole = run_product(clips / "drawn.mp4", settings, log)
-    assert log.read_text()
-    assert 0 < run_start_and_decode(clips / "drawn.mp4", settings).cpu_s < whole.cpu_s
+    command = ["run", "--source", str(clips / "drawn.mp4"), "--log", str(log)]
+    for program, logged in ((["edge"], True), (["benchmarks.clips.altered_run", "decode-only"], False)):
+        subprocess.run(  # noqa: S603  # our own program
+            [sys.executable, "-m", *program, *command], cwd=REPOSITORY, timeout=120, check=True, capture_output=True
+        )
+        assert bool(log.read_text()) == logged
+        log.unlink()
+
+
+@pytest.mark.slow
+def test_start_and_decode_is_measured(clips, settings):
+    """Its CPU time and memory are those of a process that ran."""
+    run = run_start_and_decode(clips / "drawn.mp4", settings)
+    assert run.cpu_s > 0
+    assert 30 < run.peak_mb < 300
+
+
+def test_the_reader_without_a_pipeline_reads_every_frame():
+    """The whole source is decoded, since the cost of decoding is to be subtracted."""
+    frames = []
+
+    class RecordedSource(SceneSource):
+        def read(self):
+            frames.append(super().read())
+            return frames[-1]
+
+    scene = make_scene("slow", width=64, height=48, duration_s=0.5)
+    SourceReader(RecordedSource(scene, live=False)).run()
+    assert [frame and frame.index for frame in frames] == [*range(scene.frame_count), None]
 
 
 @pytest.mark.slow

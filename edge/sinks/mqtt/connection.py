@@ -1,5 +1,6 @@
 """Wraps paho-mqtt's client as one connection to the broker, driven step by step from the calling thread."""
 
+import os
 import select
 import socket
 import ssl
@@ -30,6 +31,9 @@ KEEP_ALIVE_S = 30
 
 RESPONSE_TIMEOUT_S = 10.0
 """How long to wait for the broker to accept a login or a message, s."""
+
+FAREWELL_S = 0.5
+"""How long to wait for the broker to end the connection after the farewell, s."""
 
 _WITH_WILL = 4
 """Source: MQTT 5, 3.14.2.1: Disconnect Reason Code, "Disconnect with Will Message"."""
@@ -180,14 +184,28 @@ class Connection:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        held_open = self._hold_open()
         if error is None:
             self._client.disconnect()
         elif self._client.protocol == MQTTProtocolVersion.MQTTv5:
             self._client.disconnect(ReasonCode(PacketTypes.DISCONNECT, identifier=_WITH_WILL))
-        elif isinstance(connection := self._client.socket(), socket.socket):
+        elif held_open is not None:
             # before MQTT 5 only a lost connection has that effect
             with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+                held_open.shutdown(socket.SHUT_RDWR)
+        if held_open is not None:
+            _await_end(held_open)
+
+    def _hold_open(self) -> socket.socket | None:
+        """Return a second handle of the connection, which stays open when paho closes its own; None if there is none.
+
+        paho closes its socket right after it has sent the farewell. If something is unread at that moment, the kernel
+        resets the connection, and a broker that is reset before it has read the farewell publishes the Last Will.
+        """
+        connection = self._client.socket()
+        with suppress(OSError):
+            return None if connection is None else socket.socket(fileno=os.dup(connection.fileno()))
+        return None
 
     def _on_connect(
         self, _: Client, __: object, ___: ConnectFlags, reason: ReasonCode, ____: Properties | None
@@ -217,3 +235,13 @@ class Connection:
     def _on_log(self, _: Client, __: object, level: int, text: str) -> None:
         if level == MQTT_LOG_ERR:
             self._detail = text
+
+
+def _await_end(connection: socket.socket) -> None:
+    """Read and drop what arrives until the broker ends the connection, for at most `FAREWELL_S`; then close it."""
+    deadline = time.monotonic() + FAREWELL_S
+    with connection, suppress(OSError):
+        while (remaining_s := deadline - time.monotonic()) > 0:
+            connection.settimeout(remaining_s)
+            if not connection.recv(4096):
+                break

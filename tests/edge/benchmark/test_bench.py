@@ -165,6 +165,9 @@ def test_the_table_of_devices_has_these_columns():
     assert f"| {' | '.join(HEAD)} |" in readme.read_text()
 
 
+DRAWN = ["no face", "one face", "three faces", "five faces"]
+
+
 @pytest.mark.slow
 def test_the_command_writes_the_row_and_all_figures(tmp_path):
     """The command measures every scene, the clip and the process, prints the row and writes all figures to a file."""
@@ -179,9 +182,10 @@ def test_the_command_writes_the_row_and_all_figures(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     kept = msgspec.json.decode((tmp_path / "bench.json").read_bytes(), type=BenchmarkReport)
-    assert list(kept.unpaced) == ["no face", "one face", "three faces", "five faces", "clip"]
+    assert list(kept.unpaced) == [*DRAWN, "clip"]
     assert [name for name in kept.live if name != "camera"] == ["one face", "three faces", "five faces"]
-    assert [round(kept.unpaced[name].faces) for name in kept.unpaced] == [0, 1, 3, 5, 1]
+    assert [round(kept.unpaced[name].faces) for name in DRAWN] == [0, 1, 3, 5]
+    assert 1 <= kept.unpaced["clip"].faces <= 2  # the clip shows one or two people at a time
     assert done.stdout.rstrip().endswith(row_of(kept))
     assert re.search(r"three faces\s.*30 fps", done.stdout)
 

@@ -3,7 +3,8 @@
 import ssl
 import threading
 import time
-from socket import create_server
+from contextlib import suppress
+from socket import SHUT_WR, create_server
 
 import pytest
 from certificates import OPENSSL, Authority
@@ -18,6 +19,7 @@ from edge.sinks.mqtt.topics import Topics
 
 CONNACK = bytes([0x20, 3, 0, 0, 0])
 PUBLISH = bytes([0x30, 6, 0, 1]) + b"t" + b"\x00" + b"hi"
+DISCONNECT = bytes([0xE0])
 
 STEP_S = 60.0
 
@@ -51,6 +53,56 @@ def test_messages_that_share_a_tls_record_are_received_at_once(tmp_path):
         thread.join()
     assert [message.payload for message in connection.received] == [b"hi"] * 3
     assert took_s < STEP_S
+
+
+def test_a_connection_with_unread_messages_is_not_reset():
+    """A broker that is reset before it has read the farewell publishes the Last Will, as if the device had failed."""
+    connected, unread = threading.Event(), threading.Event()
+    received = []
+
+    def serve(server):
+        with server.accept()[0] as stream:
+            stream.recv(4096)
+            stream.sendall(CONNACK)
+            connected.wait(STEP_S)
+            stream.sendall(3 * PUBLISH)
+            unread.set()
+            with suppress(ConnectionResetError):
+                received.append(stream.recv(4096)[:1])
+                stream.shutdown(SHUT_WR)
+                received.append(stream.recv(4096))
+
+    with create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve, args=(server,))
+        thread.start()
+        broker = BrokerConfig("127.0.0.1", server.getsockname()[1], None, None, None)
+        with Connection(broker, client_id="pi") as connection:
+            connection.connect()
+            connected.set()
+            unread.wait(STEP_S)
+        thread.join()
+    assert received == [DISCONNECT, b""]
+
+
+def test_a_broker_that_ignores_the_farewell_is_left():
+    """A broker that does not end the connection holds up the end of a run for no longer than `FAREWELL_S`."""
+    done = threading.Event()
+
+    def serve(server):
+        with server.accept()[0] as stream:
+            stream.recv(4096)
+            stream.sendall(CONNACK)
+            done.wait(STEP_S)
+
+    with create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve, args=(server,))
+        thread.start()
+        broker = BrokerConfig("127.0.0.1", server.getsockname()[1], None, None, None)
+        with Connection(broker, client_id="pi") as connection:
+            connection.connect()
+        assert thread.is_alive()
+        done.set()
+        thread.join()
 
 
 def test_a_long_spool_is_not_sent_at_once(broker, tmp_path):

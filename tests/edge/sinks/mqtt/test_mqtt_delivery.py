@@ -72,9 +72,21 @@ def test_a_sink_that_is_closed_publishes_offline(broker, listen, new_settings, o
     """Subscribers do not have to wait for the Last Will when the run ends normally."""
     listener = listen(broker, topic="edge-emotion/pi/availability")
     sink = open_sink(new_settings(broker))
-    wait_for(lambda: "online" in listener.payloads("/availability"))
+    wait_for(lambda: listener.payloads("/availability") == ["online"])
     sink.close()
-    wait_for(lambda: "offline" in listener.payloads("/availability"))
+    wait_for(lambda: listener.payloads("/availability") == ["online", "offline"])
+
+
+def test_a_sink_that_is_closed_leaves_no_last_will(broker, listen, new_settings, open_sink):
+    """The broker reads the farewell each time, also while its acknowledgements and the own state arrive."""
+    listener = listen(broker, topic="edge-emotion/pi/availability")
+    for cycle in range(1, 13):
+        sink = open_sink(new_settings(broker))
+        wait_for(lambda: "online" in listener.payloads("/availability")[2 * cycle - 2 :])  # noqa: B023  # used at once
+        sink.write(make_observation("happy"))
+        sink.close()
+        wait_for(lambda: "offline" in listener.payloads("/availability")[2 * cycle - 1 :])  # noqa: B023  # used at once
+    assert listener.payloads("/availability") == ["online", "offline"] * 12
 
 
 @pytest.mark.parametrize("clock_set", [True, False])
