@@ -22,7 +22,7 @@ from train.native_logs import capture_native_logs
 
 @dataclass(frozen=True, slots=True)
 class MeasuredModel:
-    """What was measured of a converted model.
+    """Measurements of a converted model.
 
     Attributes:
         measurements: on each set, those of everyday use first.

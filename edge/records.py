@@ -15,11 +15,11 @@ Color = NDArray[np.uint8]
 
 
 PictureFault = Literal["frozen", "dark", "covered", "out of focus"]
-"""What is wrong with a camera's picture, so that no face can be seen in it."""
+"""The fault of a camera's picture that hides every face."""
 
 
 class TimeLine(Enum):
-    """What the `media_time_s` of a frame counts.
+    """The time that a frame's `media_time_s` measures.
 
     Attributes:
         CLOCK: the monotonic clock, as for a camera.

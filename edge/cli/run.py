@@ -32,7 +32,7 @@ def run(
         settings: all settings.
         json_output: whether readings go to standard output, and everything meant for a person to standard error.
         views: the window and the annotated video; None for neither.
-        read_settings: reads the settings once more when the service is told to reload; None if they cannot change.
+        read_settings: reads the settings again on SIGHUP; None if they cannot change.
 
     Raises:
         EdgeError: something cannot be used; the message is meant for the user.

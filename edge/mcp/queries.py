@@ -1,4 +1,4 @@
-"""What an assistant can ask for: the faces now, a summary of the last minutes, and the camera's state.
+"""Answers an assistant's queries: the faces now, a summary of the last minutes, and the camera's state.
 
 Everything comes from the running service's status and its log. Neither contains a picture, so no tool can return one.
 """

@@ -122,7 +122,7 @@ with the labels of their data set.
 
 
 class Measurement(ManifestPart, frozen=True, kw_only=True):
-    """What was measured of this file on one set, each prediction averaged over face and mirror image as in the runtime.
+    """Measurement of this file on one set, each prediction averaged over face and mirror image as in the runtime.
 
     Attributes:
         kind: kind of the set.
@@ -240,7 +240,7 @@ class Manifest(ManifestPart, frozen=True, kw_only=True):
 
     @property
     def everyday(self) -> Measurement | None:
-        """What was measured on the mixture of everyday life with the default settings; None if it was not."""
+        """The measurement on the mixture of everyday life with the default settings; None if there is none."""
         return next((row for row in self.measurements if row.kind == "everyday"), None)
 
     def right_percent(self, labels: Sequence[str]) -> dict[str, int]:

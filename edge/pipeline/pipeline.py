@@ -272,7 +272,7 @@ class Pipeline:
             self._tracked.put(TrackedFrame(frame, followed.tracks))
 
     def _is_faulty(self, frame: Frame) -> bool:
-        """Return whether the camera's picture shows nothing; the faces end with the first one, and start anew."""
+        """Return whether the camera's picture shows nothing; the first such picture ends all tracks."""
         if self._picture is None:
             return False
         before, fault = self._picture.fault, self._picture.update(frame.gray, media_time_s=frame.media_time_s)

@@ -200,7 +200,7 @@ def _whole_lines(file: IO[bytes], path: Path, broken: BrokenLines) -> Iterator[b
 
 
 _DAMAGE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What a damaged line raises when it is decoded; lines nested without end raise RecursionError."""
+"""Errors of decoding a damaged line; lines that are nested too deeply raise RecursionError."""
 
 
 def _decode(

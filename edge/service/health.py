@@ -10,6 +10,7 @@ from edge import __version__
 from edge.counters import MINUTE_S, Counters
 from edge.device.run_clock import RunClock
 from edge.device.sensors import Sensors, describe_flags
+from edge.records import PictureFault
 from edge.runtime.latency import Percentiles
 from edge.service.deliveries import DeliveryWatch
 from edge.sinks.log.lines import timestamp
@@ -161,7 +162,7 @@ class Health:
 
     def update(self) -> int:
         """Read the counters, and return how many frames were processed since the last call."""
-        self._checked_state()
+        self._checked_state(self._counters.picture_fault)
         now_s, frames = self._clock.now_s(), self._counters.latency.count
         self._deliveries.update(self._counters.deliveries, now_s)
         moved, self._frames = frames - self._frames, frames
@@ -184,6 +185,9 @@ class Health:
     @property
     def state(self) -> State:
         """The run's state, as `Status` documents it."""
+        return self._state(self._counters.picture_fault)
+
+    def _state(self, picture_fault: PictureFault | None) -> State:
         if self.stopping:
             return "stopping"
         if self._camera.error:
@@ -192,7 +196,7 @@ class Health:
             return "starting"
         if self._clock.now_s() - self._moved_s > self._stalled_s:
             return "stalled"
-        return "bad picture" if self._counters.picture_fault else "running"
+        return "bad picture" if picture_fault else "running"
 
     @property
     def change_key(self) -> tuple[State, float]:
@@ -201,7 +205,9 @@ class Health:
 
     def status(self) -> Status:
         """Return the run's status at this moment."""
-        state, counters, camera, clock_s = self._checked_state(), self._counters, self._camera, self._clock.now_s()
+        counters, camera, clock_s = self._counters, self._camera, self._clock.now_s()
+        picture_fault = counters.picture_fault  # read once: the pipeline changes it, and the state must agree with it
+        state = self._checked_state(picture_fault)
         alive, flags = state == "running", self._sensors.throttle_flags()
         latency = self._percentiles(clock_s) if alive and not self._counts_only else None
         figures = self._figures if self._counts_only else self._read_figures()
@@ -214,8 +220,8 @@ class Health:
             source=self._source.name,
             rotation=self._mounting.rotation if self._mounting else 0,
             rotation_found=self._mounting.is_found if self._mounting else False,
-            camera_error=camera.error or (FAULTS[counters.picture_fault] if counters.picture_fault else ""),
-            picture_fault=counters.picture_fault,
+            camera_error=camera.error or (FAULTS[picture_fault] if picture_fault else ""),
+            picture_fault=picture_fault,
             retry_in_s=round(max(0.0, camera.retry_at_s - clock_s), 1) if camera.error else None,
             frames=figures.frames,
             fps=_rate(self._fps, state),
@@ -267,9 +273,9 @@ class Health:
             self._sensors.core_v(),
         )
 
-    def _checked_state(self) -> State:
+    def _checked_state(self, picture_fault: PictureFault | None) -> State:
         """Return the state; while the camera has a problem, note that the faces seen so far are outdated."""
-        state = self.state
+        state = self._state(picture_fault)
         if state in CAMERA_PROBLEMS:
             self._outdated = self._counters.observations
         return state

@@ -104,7 +104,7 @@ class WebServer:
             )
             self._thread = threading.Thread(target=self._serve, name=f"{name} server", daemon=True)
             self._thread.start()
-        except Exception:
+        except Exception:  # whatever fails, the port is released, and the error goes on
             listener.close()
             raise
 

@@ -1,7 +1,7 @@
 """A run's state and status are derived from its counters, source, log, sensors and sinks."""
 
 import logging
-from itertools import pairwise
+from itertools import cycle, pairwise
 from types import SimpleNamespace
 
 import pytest
@@ -276,6 +276,18 @@ def test_a_bad_picture_is_a_state_of_its_own(health, counters, clock, fault, wor
     counters.picture_fault, counters.observations = None, 2
     status = health.status()
     assert (status.state, status.camera_error, status.faces) == ("running", "", 0)
+
+
+@pytest.mark.parametrize("faults", [[None, "frozen"], ["frozen", None]])
+def test_a_status_agrees_with_itself_while_the_picture_changes(health, counters, clock, monkeypatch, faults):
+    """The pipeline changes the fault at any time, also while a status is made: its fields are of one moment."""
+    process(counters, clock, health, frames=120, seconds=4)
+    counters.faces, counters.observations = 1, 1
+    reads = cycle(faults)
+    monkeypatch.setattr(Counters, "picture_fault", property(lambda _: next(reads)))
+    for _ in range(4):
+        status = health.status()
+        assert (status.state == "bad picture", bool(status.camera_error)) == (status.picture_fault is not None,) * 2
 
 
 @pytest.mark.parametrize("name", ["log", "mqtt", "page", "console"])
