@@ -164,11 +164,13 @@ class MetricsSettings(SettingsSection, frozen=True):
         enabled: whether they are served.
         address: the address of this machine at which they are served; 127.0.0.1 is reachable from this machine alone.
         port: source of the default: OpenTelemetry's Prometheus exporter.
+        hosts: additional host names by which Prometheus may call, besides this machine's own and every address.
     """
 
     enabled: bool = False
     address: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535)] = 9464
+    hosts: tuple[str, ...] = ()
 
 
 class HookSettings(SettingsSection, frozen=True):

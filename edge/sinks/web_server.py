@@ -1,23 +1,35 @@
-"""Serves a WSGI application with waitress on its own thread; drops slow clients, and stops within a second."""
+"""Serves a WSGI application with waitress on its own thread; limits what a client can take of it."""
 
+import ipaddress
 import logging
 import socket
 import threading
 import time
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 from waitress import create_server, wasyncore
+from waitress.channel import HTTPChannel
 
-from edge.errors import SinkError
+from edge.errors import SinkError, printable
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+log = logging.getLogger(__name__)
+
 SLOW_S = 10.0
 """A client that takes longer to send a request or to read a response is disconnected, s."""
 
-_CONNECTIONS = 48
+CONNECTIONS_PER_ADDRESS = 24
+"""Connections that one client may hold if it keeps no thread busy. A browser opens up to six."""
+
+REPORT_INTERVAL_S = 60.0
+"""Shortest time between two log lines about failed requests, s: whoever sends bad ones must not fill the log."""
+
+_SPARE_CONNECTIONS = 8
+_IPV6_NETWORK_BITS = 64  # one client has all addresses of such a network
 _HEADER_BYTES, _BODY_BYTES = 16 << 10, 4 << 10
 _POLL_S = 1
 _SHUTDOWN_S = 0.5
@@ -27,7 +39,8 @@ _SEND_BYTES = 128 << 10
 
 _LIMITS = {
     "outbuf_high_watermark": 16 << 10,  # more than this waits in the application, not in memory
-    "connection_limit": _CONNECTIONS,
+    "connection_limit": 1024,  # never reached: `_Admission` allows fewer
+    "log_socket_errors": False,
     "max_request_header_size": _HEADER_BYTES,
     "max_request_body_size": _BODY_BYTES,
     "cleanup_interval": 1,
@@ -56,6 +69,80 @@ def listen(address: str, port: int, *, section: str) -> socket.socket:
         ) from error
 
 
+class FaultLog(logging.Handler):
+    """Reports failed requests in one counted line, at most once in `REPORT_INTERVAL_S`.
+
+    Args:
+        clock: monotonic clock, s.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(logging.ERROR)
+        self._clock = clock
+        self._counting = threading.Lock()
+        self._count = 0
+        self._reported_s = -REPORT_INTERVAL_S
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Count an error of waitress, without its traceback."""
+        error = record.exc_info[1] if record.exc_info else None
+        self.add(record.getMessage() if error is None else error)
+
+    def add(self, fault: BaseException | str) -> None:
+        """Count a fault, and report all that were counted if the last report was long enough ago."""
+        with self._counting:
+            self._count += 1
+            count, now_s = self._count, self._clock()
+            if now_s - self._reported_s < REPORT_INTERVAL_S:
+                return
+            self._count, self._reported_s = 0, now_s
+        text = fault if isinstance(fault, str) else f"{type(fault).__name__}: {fault}"
+        log.error("requests that could not be answered: %d; the last one: %s", count, printable(text[:200]))
+
+
+_faults = FaultLog()  # one for all servers, since waitress logs for all of them in one place
+
+
+class _Admission:
+    """Accepts connections so that no client can hold all of them.
+
+    A client over its share, or the one with the most connections when there are too many in all, loses its oldest
+    connection that is not being answered. If it has none, the new connection is refused.
+
+    Args:
+        threads: requests handled at a time, each of which may come from the same address, that of a proxy.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._per_address = max(CONNECTIONS_PER_ADDRESS, threads + _SPARE_CONNECTIONS)
+        self._total = 2 * self._per_address
+
+    def __call__(self, server: Any, conn: socket.socket, addr: tuple[Any, ...], adj: Any, map: Any) -> None:  # noqa: A002, ANN401  # waitress names the parameters, and has no types
+        """Take the place of waitress's channel class, which the server calls for each new connection."""
+        channels = [channel for channel in server.active_channels.values() if not channel.will_close]
+        held = Counter(_client(channel.addr) for channel in channels)
+        client = _client(addr)
+        is_over = held[client] >= self._per_address
+        if is_over or len(channels) >= self._total:
+            loser = client if is_over else held.most_common(1)[0][0]
+            idle = [channel for channel in channels if not channel.requests and _client(channel.addr) == loser]
+            if not idle:
+                conn.close()
+                return
+            min(idle, key=lambda channel: channel.creation_time).handle_close()
+        HTTPChannel(server, conn, addr, adj, map=map)
+
+
+def _client(addr: tuple[Any, ...]) -> str:
+    """Return the address, of IPv6 its network, that the limits count."""
+    address = ipaddress.ip_address(str(addr[0]).partition("%")[0])
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((int(address), _IPV6_NETWORK_BITS), strict=False))
+
+
 class WebServer:
     """Serves an application until `close`.
 
@@ -81,6 +168,9 @@ class WebServer:
         slow_s: float = SLOW_S,
         streams: Collection[str] = (),
     ) -> None:
+        waitress = logging.getLogger("waitress")
+        waitress.addHandler(_faults)  # once, however often it is added
+        waitress.propagate = False
         # waitress warns of clients that disconnect or queue up; neither is a fault of the run.
         for logger in ("waitress", "waitress.queue"):
             logging.getLogger(logger).setLevel(logging.ERROR)
@@ -102,6 +192,7 @@ class WebServer:
                 channel_timeout=max(1, round(slow_s)),  # closes connections without any traffic
                 **_LIMITS,
             )
+            self._server.channel_class = _Admission(threads)
             self._thread = threading.Thread(target=self._serve, name=f"{name} server", daemon=True)
             self._thread.start()
         except Exception:  # whatever fails, the port is released, and the error goes on

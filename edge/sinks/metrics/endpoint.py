@@ -9,6 +9,7 @@ from edge.errors import SinkError
 from edge.model.manifest import Manifest
 from edge.settings.sinks import MetricsSettings
 from edge.sinks.base import Sink
+from edge.sinks.host_names import HostNames
 from edge.status import Status
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class MetricsEndpoint(Sink[None]):
         for collector in (prometheus.ProcessCollector(registry=None), WorkCollector(self._status, self._counters)):
             registry.register(MinuteCollector(collector) if self._counts_only else collector)
         listener = listen(settings.address, settings.port, section="metrics")
-        app = _only_at_path(prometheus.make_wsgi_app(registry))
+        app = _only_at_path(prometheus.make_wsgi_app(registry), HostNames(settings.hosts))
         self._server = WebServer(app, listener, threads=THREADS, name="metrics")
         host = f"[{settings.address}]" if ":" in settings.address else settings.address
         self.note = f"http://{host}:{self._server.port}{PATH}"
@@ -92,10 +93,13 @@ class MetricsEndpoint(Sink[None]):
         self._server.close()
 
 
-def _only_at_path(metrics: "WSGIApplication") -> "WSGIApplication":
-    """Return an application that serves `metrics` at `PATH` and 404 elsewhere."""
+def _only_at_path(metrics: "WSGIApplication", hosts: HostNames) -> "WSGIApplication":
+    """Return an application that serves `metrics` at `PATH` and 404 elsewhere, and 403 under a foreign host name."""
 
     def respond(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        if not hosts.admit(environ.get("HTTP_HOST", "")):
+            start_response("403 Forbidden", [("Content-Type", "text/plain; charset=utf-8")])
+            return [b"This host name is not allowed. Add it to metrics.hosts if it should be.\n"]
         if environ["PATH_INFO"] == PATH:
             return metrics(environ, start_response)
         start_response("404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])

@@ -2,15 +2,15 @@
 
 import hashlib
 import hmac
-import ipaddress
 import re
-import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from werkzeug import Request, Response
 from werkzeug.datastructures import Headers
+
+from edge.sinks.host_names import HostNames
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -47,20 +47,23 @@ class AccessControl:
 
     Args:
         application: the application to protect.
-        token: secret that opens the page; if empty, everybody who can reach the port is admitted.
+        token: returns the secret that opens the page, at present; None admits everybody who can reach the port, and ""
+            nobody. Asked for each request, and for each part of a response without an end.
         hosts: host names that browsers may use, in addition to this machine's own names and every IP address.
         render_form: returns the page that asks for the token; its argument says whether the request had a wrong one.
     """
 
     def __init__(
-        self, application: "WSGIApplication", *, token: str, hosts: Iterable[str], render_form: Callable[[bool], str]
+        self,
+        application: "WSGIApplication",
+        *,
+        token: Callable[[], str | None],
+        hosts: Iterable[str],
+        render_form: Callable[[bool], str],
     ) -> None:
         self._application = application
-        self._token = token.encode()
-        # The cookie holds a hash: unlike the token it opens nothing but this page.
-        self._cookie = hmac.digest(self._token, b"edge-emotion page", hashlib.sha256).hex().encode()
-        name = socket.gethostname().lower()
-        self._hosts = {"localhost", name, f"{name}.local", *(host.lower() for host in hosts)}
+        self._token = token
+        self._hosts = HostNames(hosts)
         self._render_form = render_form
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -75,59 +78,89 @@ class AccessControl:
                 exc_info,  # type: ignore[arg-type]  # typed as object, since it is only passed through
             )
 
-        respond = self._intercept(Request(environ)) or self._application
-        return respond(environ, start)
+        token = self._token()
+        refusal = self._intercept(Request(environ), None if token is None else token.encode())
+        if refusal is not None:
+            return refusal(environ, start)
+        parts = self._application(environ, start)
+        return parts if token is None else _UntilRevoked(parts, lambda: self._token() == token)
 
-    def _intercept(self, request: Request) -> Response | None:
+    def _intercept(self, request: Request, token: bytes | None) -> Response | None:
         """Return a refusal, a redirect or the token form; None admits the request."""
-        if not self._is_own_host(request):
+        if not self._hosts.admit(request.headers.get("Host", "")):
             return _text(403, "This host name is not allowed. Add it to page.hosts if it should be.")
         if _is_cross_site(request):
             return _text(403, "Requests from other sites are not allowed.")
-        if not self._token or PUBLIC_PATHS.fullmatch(request.path):
+        if token is None or PUBLIC_PATHS.fullmatch(request.path):
             return None
         if request.path in PICTURE_PATHS:
-            return None if self._is_picture_authorized(request) else _ask_password()
+            return None if _is_picture_authorized(request, token) else _ask_password()
         if request.path == TOKEN_FORM and request.method == "POST":
-            given: str | None = request.form.get("token", "").strip()
-        else:
-            given = request.args.get("token")
-        if given is not None:
-            return self._admit() if _equal(given.encode(), self._token) else self._ask_token(wrong=True)
-        return None if self._is_authorized(request) else self._ask_token(wrong=False)
-
-    def _is_own_host(self, request: Request) -> bool:
-        """Return whether the Host header names this machine, and not a foreign name that resolves to it."""
-        try:
-            host = (urlsplit(f"//{request.headers.get('Host', '')}").hostname or "").rstrip(".")
-        except ValueError:
-            return False
-        return host in self._hosts or _is_ip_address(host)
-
-    def _is_authorized(self, request: Request) -> bool:
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        if scheme == "Bearer" and _equal(given.strip().encode(), self._token):
-            return True
-        return _equal(request.cookies.get(COOKIE, "").encode(), self._cookie)
-
-    def _is_picture_authorized(self, request: Request) -> bool:
-        """Return whether the token is in the URL, is the password of any user, or is given as for other paths."""
-        given = request.args.get("token")
-        if given is not None:
-            return _equal(given.encode(), self._token)
-        login = request.authorization
-        if login is not None and login.type == "basic":
-            return _equal((login.password or "").encode(), self._token)
-        return self._is_authorized(request)
-
-    def _admit(self) -> Response:
-        """Set the cookie, and redirect to a URL without the token."""
-        response = Response(status=303, headers={"Location": "/"})
-        response.set_cookie(COOKIE, self._cookie.decode(), max_age=COOKIE_AGE_S, httponly=True, samesite="Strict")
-        return response
+            given = request.form.get("token", "").strip()
+            return _admit(token) if _equal(given.encode(), token) else self._ask_token(wrong=True)
+        return None if _is_authorized(request, token) else self._ask_token(wrong=False)
 
     def _ask_token(self, *, wrong: bool) -> Response:
         return Response(self._render_form(wrong), 401, {"WWW-Authenticate": "Bearer"}, mimetype="text/html")
+
+
+class _UntilRevoked:
+    """Passes on the parts of a response until the token changes, so that no stream outlives its permission.
+
+    Args:
+        parts: of the response.
+        is_valid: tells whether the request's token is still the page's.
+    """
+
+    def __init__(self, parts: Iterable[bytes], is_valid: Callable[[], bool]) -> None:
+        self._parts = parts
+        self._next = iter(parts)
+        self._is_valid = is_valid
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        part = next(self._next)
+        if not self._is_valid():
+            raise StopIteration
+        return part
+
+    def close(self) -> None:
+        """Free what the response holds, as WSGI demands."""
+        close = getattr(self._parts, "close", None)
+        if close is not None:
+            close()
+
+
+def _is_authorized(request: Request, token: bytes) -> bool:
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    if scheme == "Bearer" and _equal(given.strip().encode(), token):
+        return True
+    return _equal(request.cookies.get(COOKIE, "").encode(), _cookie_of(token))
+
+
+def _is_picture_authorized(request: Request, token: bytes) -> bool:
+    """Return whether the token is in the URL, is the password of any user, or is given as for other paths."""
+    given = request.args.get("token")
+    if given is not None:
+        return _equal(given.encode(), token)
+    login = request.authorization
+    if login is not None and login.type == "basic":
+        return _equal((login.password or "").encode(), token)
+    return _is_authorized(request, token)
+
+
+def _cookie_of(token: bytes) -> bytes:
+    """Return the cookie's value: a hash, which unlike the token opens nothing but this page."""
+    return hmac.digest(token, b"edge-emotion page", hashlib.sha256).hex().encode()
+
+
+def _admit(token: bytes) -> Response:
+    """Set the cookie, and redirect to the page."""
+    response = Response(status=303, headers={"Location": "/"})
+    response.set_cookie(COOKIE, _cookie_of(token).decode(), max_age=COOKIE_AGE_S, httponly=True, samesite="Strict")
+    return response
 
 
 def _ask_password() -> Response:
@@ -139,7 +172,7 @@ def _ask_password() -> Response:
 def _is_cross_site(request: Request) -> bool:
     """Return whether another site makes the request, even only to frame the page; following a link is allowed."""
     origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("Host"):
+    if origin is not None and _host_of(origin) != request.headers.get("Host"):
         return True
     if request.headers.get("Sec-Fetch-Site", "none") in {"none", "same-origin"}:
         return False
@@ -149,18 +182,20 @@ def _is_cross_site(request: Request) -> bool:
     return not (follows_link and request.method == "GET")
 
 
-def _is_ip_address(host: str) -> bool:
-    """Return whether a host is an IP address, which no name server can point elsewhere."""
+def _host_of(origin: str) -> str | None:
+    """Return host and port of an origin; None for one that is malformed."""
     try:
-        ipaddress.ip_address(host.partition("%")[0])
+        return urlsplit(origin).netloc
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def _equal(given: bytes, expected: bytes) -> bool:
-    """Compare in constant time, so that the time taken does not reveal how much of a guess is right."""
-    return hmac.compare_digest(given, expected)
+    """Compare in constant time, so that the time taken does not reveal how much of a guess is right.
+
+    An empty token, which stands for none that can be used, equals nothing.
+    """
+    return bool(expected) and hmac.compare_digest(given, expected)
 
 
 def _text(status: int, text: str) -> Response:

@@ -170,9 +170,12 @@ class PageViews:
         return _text(200 if status.processes_frames else 503, status.state)
 
 
-def create_app(views: PageViews, *, token: str = "", hosts: tuple[str, ...] = ()) -> "WSGIApplication":
+def create_app(
+    views: PageViews, *, token: Callable[[], str | None] = lambda: None, hosts: tuple[str, ...] = ()
+) -> "WSGIApplication":
     """Return the application behind its access control; `token` and `hosts` are those of `AccessControl`."""
     app = Flask(__name__)
+    app.config["PROPAGATE_EXCEPTIONS"] = True  # the server reports them, and limits how often
     urls: dict[str, Callable[[], Response]] = {
         "/": views.index,
         "/model": views.describe_model,

@@ -15,7 +15,7 @@ from edge.sinks.page.encode import PictureMode, jpeg_encoder
 from edge.sinks.page.events import EventFeed
 from edge.sinks.page.frames import FrameFeed
 from edge.sinks.page.timeline import Timeline
-from edge.sinks.page.token import find_token
+from edge.sinks.page.token import CurrentToken
 from edge.status import Status
 
 log = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ class LivePage(Sink[FrameWithReadings]):
                 f"expected the package {error.name}, found none: {install_command(error.name or 'flask')}"
             ) from error
         settings = self._settings
-        token = find_token(settings)
+        token = CurrentToken(settings)
         new_encoder = partial(jpeg_encoder, self._picture, width=settings.width, quality=settings.quality)
         streams = STREAMS_PER_VIEWER * settings.watchers
         self._frames = FrameFeed(

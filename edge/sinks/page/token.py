@@ -1,12 +1,16 @@
 """Reads the token that protects the page, and refuses one that is missing, short, or readable by everybody."""
 
+import logging
 import os
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
 from edge.errors import SinkError
 from edge.settings.sinks import PageSettings
 from edge.sinks.page.address import is_loopback
+
+log = logging.getLogger(__name__)
 
 MIN_LENGTH = 16
 """Characters. A random token of this length cannot be guessed."""
@@ -15,6 +19,59 @@ OTHERS = 0o007
 """Permission bits of users who are neither the file's owner nor in its group."""
 
 _GENERATE = "(umask 077; python3 -c 'import secrets; print(secrets.token_urlsafe(32))' > {})"
+
+
+class CurrentToken:
+    """Follows the token's file, so that a new token shuts out everybody who has the old one.
+
+    A service reads systemd's copy, which stays as it is until a restart. Once its original has changed the old token
+    admits nobody any more, and the new one is valid after the restart.
+
+    Args:
+        settings: the `[page]` section.
+        environment: the process's environment.
+
+    Raises:
+        SinkError: a token is needed and none is set, or its file cannot be used.
+    """
+
+    def __init__(self, settings: PageSettings, environment: Mapping[str, str] = os.environ) -> None:
+        self._original = Path(settings.token_file)
+        self._path = token_path(settings.token_file, environment) if settings.token_file else None
+        self._seen = self._look()
+        self._token = find_token(settings, environment) or None
+        self._lock = threading.Lock()
+
+    def __call__(self) -> str | None:
+        """Return the token; None if none is needed, and "" if the file's new content cannot be used."""
+        if self._path is None:
+            return None
+        with self._lock:
+            seen = self._look()
+            if seen != self._seen:
+                self._seen = seen
+                self._token = self._read(self._path)
+            return self._token
+
+    def _read(self, path: Path) -> str:
+        if path != self._original:
+            log.error("%s has changed: nobody can open the page until a restart of the service", self._original)
+            return ""
+        try:
+            token = read_token(path)
+        except SinkError as error:
+            log.error("nobody can open the page: %s", error)  # noqa: TRY400  # the message says all
+            return ""
+        log.info("%s has changed: only the new token opens the page", path)
+        return token
+
+    def _look(self) -> tuple[int, ...]:
+        """Return what changes with the file's content."""
+        try:
+            facts = self._original.stat()
+        except OSError:
+            return ()
+        return facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_mode
 
 
 def find_token(settings: PageSettings, environment: Mapping[str, str] = os.environ) -> str:

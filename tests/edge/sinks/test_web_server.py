@@ -1,8 +1,11 @@
 """The web server refuses requests that are too big, disconnects slow clients, and stops within a second."""
 
+import logging
 import socket
+import struct
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 from waiting import wait_for
@@ -11,7 +14,7 @@ pytest.importorskip("waitress", reason="the live page needs waitress")
 
 from edge.errors import SinkError
 from edge.sinks import web_server
-from edge.sinks.web_server import WebServer, listen
+from edge.sinks.web_server import CONNECTIONS_PER_ADDRESS, REPORT_INTERVAL_S, FaultLog, WebServer, listen
 
 SLOW_S = 0.3
 """After this long the servers of the tests about slow clients disconnect a client, s."""
@@ -208,3 +211,125 @@ def test_a_server_that_cannot_start_releases_the_port(monkeypatch):
     with pytest.raises(RuntimeError, match="can't start new thread"):
         WebServer(hello, listener, threads=2, name="test")
     listen("127.0.0.1", port, section="page").close()
+
+
+def channels_of(server):
+    return list(server._server.active_channels.values())
+
+
+@pytest.mark.parametrize("beginning", [b"", b"GET / HTTP/1.1\r\nX: "], ids=["idle", "unfinished"])
+def test_one_client_cannot_hold_all_connections(serve, beginning):
+    """With many more connections than it may have, a client still gets an answer on a new one at once."""
+    server = serve(hello)
+    held = [connect(server) for _ in range(4 * CONNECTIONS_PER_ADDRESS)]
+    try:
+        for connection in held:
+            with suppress(OSError):  # the server has closed it to make room
+                connection.sendall(beginning)
+        assert b"200" in first_line(server, b"GET / HTTP/1.0\r\n\r\n")
+        assert len(channels_of(server)) <= CONNECTIONS_PER_ADDRESS
+    finally:
+        for connection in held:
+            connection.close()
+
+
+def connect_from(server, address):
+    return socket.create_connection(("127.0.0.1", server.port), source_address=(address, 0))
+
+
+def test_many_clients_do_not_push_out_one_with_few_connections(serve):
+    """When all connections are in use, the client with the most of them loses one."""
+    server = serve(hello)
+    with connect_from(server, "127.0.0.2") as modest:
+        wait_for(lambda: len(channels_of(server)) == 1)
+        greedy = [connect_from(server, f"127.0.1.{1 + number % 4}") for number in range(4 * CONNECTIONS_PER_ADDRESS)]
+        try:
+            assert b"200" in first_line(server, b"GET / HTTP/1.0\r\n\r\n")
+            modest.settimeout(60.0)
+            modest.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            assert modest.makefile("rb").readline().startswith(b"HTTP/1.0 200")
+        finally:
+            for connection in greedy:
+                connection.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "client"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+    ],
+)
+def test_an_ipv6_network_counts_as_one_client(address, client):
+    """Whoever has one address of such a network has all of them."""
+    assert web_server._client((address, 1, 0, 0)) == client
+
+
+@pytest.fixture
+def faults(monkeypatch, clock):
+    """Return the servers' fault log, which has reported nothing yet, with a clock that the test moves."""
+    faults = FaultLog(lambda: clock.now_s)
+    monkeypatch.setattr(web_server, "_faults", faults)
+    monkeypatch.setattr(logging.getLogger("waitress"), "handlers", [])
+    return faults
+
+
+def reports_of(caplog):
+    """Return the lines that reach the service's log; pytest also captures what waitress keeps to itself."""
+    records = [record for record in caplog.records if record.name != "waitress"]
+    assert not any(record.exc_info for record in records)
+    return [record.getMessage() for record in records]
+
+
+def test_failed_requests_make_one_counted_line_a_minute(faults, clock, caplog):
+    """However many requests fail, a minute has one line, without a traceback and without foreign control characters."""
+    for _ in range(100):
+        faults.add(ValueError("bad\nrequest"))
+    clock.advance(REPORT_INTERVAL_S)
+    faults.add(ValueError("another"))
+    assert reports_of(caplog) == [
+        r"requests that could not be answered: 1; the last one: ValueError: bad\nrequest",
+        "requests that could not be answered: 100; the last one: ValueError: another",
+    ]
+
+
+@pytest.mark.usefixtures("faults")
+def test_an_application_that_fails_is_reported_without_a_traceback(serve, caplog):
+    """Each client gets a 500 without details, and the log a single line."""
+
+    def fail(_environ, _start_response):
+        raise ValueError("secret detail")
+
+    server = serve(fail)
+    for _ in range(5):
+        with connect(server) as connection:
+            connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            response = connection.makefile("rb").read()
+        assert response.startswith(b"HTTP/1.0 500")
+        assert b"secret detail" not in response
+    assert reports_of(caplog) == ["requests that could not be answered: 1; the last one: ValueError: secret detail"]
+
+
+@pytest.mark.usefixtures("faults")
+def test_clients_that_leave_at_once_write_no_traceback(serve, caplog):
+    """Malformed requests whose sender resets the connection leave at most one line in the log."""
+    server = serve(hello)
+    for _ in range(200):
+        with connect(server) as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.sendall(b"G\0T / HTTP/1.1\r\nContent-Length: -1\r\n\r\n")
+    assert b"200" in first_line(server, b"GET / HTTP/1.0\r\n\r\n")
+    wait_for(lambda: not channels_of(server))
+    assert len(reports_of(caplog)) <= 1
+
+
+@pytest.mark.usefixtures("faults")
+def test_what_waitress_reports_is_counted_too(serve, caplog):
+    """An error that waitress itself logs, with a traceback, becomes a counted line."""
+    serve(hello)
+    for _ in range(3):
+        logging.getLogger("waitress").error("Socket error", exc_info=OSError("gone"))
+    assert reports_of(caplog) == ["requests that could not be answered: 1; the last one: OSError: gone"]
+    assert not logging.getLogger("waitress").propagate

@@ -279,15 +279,33 @@ def test_anything_else_is_refused(endpoint, path, method, code):
     refused.value.close()
 
 
+@pytest.mark.parametrize(
+    ("host", "code"),
+    [("127.0.0.1:9464", 200), ("localhost", 200), ("pi.example", 200), ("evil.example", 403), ("[", 403)],
+)
+def test_a_foreign_host_name_is_refused(run_status, counters, host, code):
+    """A site that points its own name at this machine (DNS rebinding) cannot read the metrics."""
+    settings = MetricsSettings(port=0, hosts=("Pi.example",))
+    endpoint = opened(
+        MetricsEndpoint(settings, status=run_status, counters=counters, model=MODEL, labels=("happy", "sad"))
+    )
+    try:
+        with socket.create_connection(("127.0.0.1", endpoint._server.port)) as client:
+            client.sendall(f"GET /metrics HTTP/1.0\r\nHost: {host}\r\n\r\n".encode())
+            assert client.makefile("rb").readline().split()[1] == str(code).encode()
+    finally:
+        endpoint.close()
+
+
 def test_slow_clients_delay_nobody(endpoint):
     """With ten unfinished requests and ten unread responses a scrape succeeds, and closing does not wait for them."""
     with ExitStack() as clients:
         for number in range(20):
             client = clients.enter_context(socket.create_connection(("127.0.0.1", port_of(endpoint)), timeout=60))
             if number % 2:
-                client.sendall(b"GET /metrics HTTP/1.1\r\nHost: pi\r\n" * (1 + number % 4))
+                client.sendall(b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n" * (1 + number % 4))
             else:
-                client.sendall(b"GET /metrics HTTP/1.1\r\nHost: pi\r\n\r\n")
+                client.sendall(b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         started_s = time.monotonic()
         assert "edge_emotion_faces" in text_of(endpoint)
         endpoint.close()

@@ -20,7 +20,7 @@ FORM = "token, please, wrong: {}"
 def new_client(token="", hosts=()):
     """Return a client of an application that responds `in`, behind the access control."""
     inner = Response("in", headers={"X-Frame-Options": "ALLOWALL"})
-    return Client(AccessControl(inner, token=token, hosts=hosts, render_form=FORM.format))
+    return Client(AccessControl(inner, token=lambda: token or None, hosts=hosts, render_form=FORM.format))
 
 
 def request(client, path="/", host="127.0.0.1:8470", method="GET", **options):
@@ -71,6 +71,9 @@ def test_a_malformed_host_is_refused(host):
 
 FOREIGN = [
     {"Origin": "http://evil.example"},
+    {"Origin": "http://["},
+    {"Origin": "http://[::1"},
+    {"Origin": "http://\u2100"},
     {"Origin": "null"},
     {"Origin": "http://127.0.0.1:9999"},
     {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"},
@@ -114,10 +117,14 @@ def test_the_health_probe_and_the_forms_style_need_no_token(path):
     assert request(new_client(TOKEN), path).data == b"in"
 
 
-def test_a_url_with_the_token_sets_a_cookie_and_redirects_to_one_without():
-    """Scripts and other sites cannot use the cookie that the URL sets, and it does not contain the token."""
+def enter_token(client, token=TOKEN):
+    return request(client, "/token", method="POST", data={"token": token}, headers={"Origin": ORIGIN})
+
+
+def test_the_form_sets_a_cookie():
+    """Entering the token sets a cookie that contains no token and that other sites and scripts cannot use."""
     client = new_client(TOKEN)
-    response = request(client, f"/?token={TOKEN}")
+    response = enter_token(client, f" {TOKEN} ")  # spaces around a pasted token are ignored
     assert (response.status_code, response.headers["Location"]) == (303, "/")
     cookie = response.headers["Set-Cookie"]
     assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(cookie.split("; "))
@@ -125,20 +132,18 @@ def test_a_url_with_the_token_sets_a_cookie_and_redirects_to_one_without():
     assert request(client, "/status").data == b"in"
 
 
-def test_the_form_sets_the_cookie_too():
-    """Entering the token in the form sets the cookie; spaces around a pasted token are ignored."""
-    client = new_client(TOKEN)
-    response = request(client, "/token", method="POST", data={"token": f" {TOKEN} "}, headers={"Origin": ORIGIN})
-    assert (response.status_code, response.headers["Location"]) == (303, "/")
-    assert request(client, "/status").data == b"in"
+@pytest.mark.parametrize("path", ["/", "/status", "/token"])
+def test_a_url_with_the_token_opens_no_page(path):
+    """The token in a page's URL, which would stay in the browser's history, admits nobody."""
+    response = request(new_client(TOKEN), f"{path}?token={TOKEN}")
+    assert response.status_code == 401
+    assert "Set-Cookie" not in response.headers
 
 
 def test_a_wrong_token_shows_the_form_with_an_error():
-    """A wrong token, in the URL or from the form, gives the form with an error and sets no cookie."""
-    for response in (
-        request(new_client(TOKEN), "/?token=guess"),
-        request(new_client(TOKEN), "/token", method="POST", data={"token": "é"}),
-    ):
+    """A wrong token gives the form with an error and sets no cookie."""
+    for guess in ("guess", "é"):
+        response = enter_token(new_client(TOKEN), guess)
         assert response.status_code == 401
         assert response.data == FORM.format(True).encode()
         assert "Set-Cookie" not in response.headers
@@ -155,7 +160,7 @@ def test_any_other_cookie_is_refused(value):
 def test_a_new_token_invalidates_old_cookies():
     """A cookie that was set for one token does not open a page with another one."""
     client, other = new_client(TOKEN), new_client(TOKEN[::-1])
-    request(client, f"/?token={TOKEN}")
+    enter_token(client)
     other.set_cookie(COOKIE, client.get_cookie(COOKIE, domain="127.0.0.1").value, domain="127.0.0.1")
     assert request(other, "/status").status_code == 401
 
@@ -170,7 +175,7 @@ def test_tokens_are_compared_in_constant_time(monkeypatch):
     """The library's function compares the token in the URL, in the header, and the cookie."""
     compared = []
     monkeypatch.setattr("hmac.compare_digest", lambda a, b: bool(compared.append((a, b))))
-    request(new_client(TOKEN), "/?token=guess")
+    request(new_client(TOKEN), "/snapshot.jpg?token=guess")
     client = new_client(TOKEN)
     client.set_cookie(COOKIE, "guess", domain="127.0.0.1")
     request(client, headers={"Authorization": "Bearer guess"})
@@ -181,6 +186,57 @@ def test_the_token_is_not_logged(caplog):
     """Neither a URL with the token nor the form leaves it in the log, at any level."""
     caplog.set_level(logging.DEBUG)
     client = new_client(TOKEN)
-    request(client, f"/?token={TOKEN}")
-    request(client, "/token", method="POST", data={"token": TOKEN})
+    request(client, f"/snapshot.jpg?token={TOKEN}")
+    enter_token(client)
     assert TOKEN not in caplog.text
+
+
+class Token:
+    """A token that a test may change."""
+
+    value = TOKEN
+
+    def __call__(self):
+        return self.value
+
+
+def test_a_changed_token_shuts_out_whoever_has_the_old_one():
+    """Cookie and header of the old token are refused with the next request; an unusable token opens nothing."""
+    token = Token()
+    client = Client(AccessControl(Response("in"), token=token, hosts=(), render_form=FORM.format))
+    enter_token(client)
+    assert request(client, "/status").data == b"in"
+    token.value = TOKEN[::-1]
+    assert request(client, "/status").status_code == 401
+    assert request(client, "/status", headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 401
+    assert request(client, "/status", headers={"Authorization": f"Bearer {token.value}"}).data == b"in"
+    token.value = ""
+    for given in ("Bearer ", "Bearer", f"Bearer {TOKEN}"):
+        assert request(client, "/status", headers={"Authorization": given}).status_code == 401
+    assert request(client, "/snapshot.jpg?token=").status_code == 401
+    assert enter_token(client, "").status_code == 401
+
+
+def test_a_changed_token_ends_a_stream():
+    """A stream that the old token opened gets no further part, and is closed."""
+    token, closed = Token(), []
+
+    def parts():
+        try:
+            while True:
+                yield b"part"
+        finally:
+            closed.append(True)
+
+    def stream(_, start_response):
+        start_response("200 OK", [])
+        return parts()
+
+    client = Client(AccessControl(stream, token=token, hosts=(), render_form=FORM.format))
+    response = request(client, f"/stream.mjpeg?token={TOKEN}", buffered=False)
+    received = response.iter_encoded()
+    assert next(received) == b"part"
+    token.value = TOKEN[::-1]
+    assert next(received, None) is None
+    response.close()
+    assert closed

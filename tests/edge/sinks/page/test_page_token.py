@@ -1,10 +1,12 @@
 """A page that other machines can reach needs a secret token; a file that is no secret is refused in one line."""
 
+import os
+
 import pytest
 
 from edge.errors import SinkError
 from edge.settings.sinks import PageSettings
-from edge.sinks.page.token import find_token, read_token
+from edge.sinks.page.token import CurrentToken, find_token, read_token
 
 SECRET = "Zm9vYmFyYmF6cXV4Zm9vYmFy"  # noqa: S105  # a made-up token
 
@@ -76,3 +78,54 @@ def test_the_remedy_for_an_unreadable_file_does_not_overwrite_it(tmp_path):
     """Whatever is in its place, such as a folder, must not be replaced by a new token."""
     with pytest.raises(SinkError, match="found: Is a directory: let this user read it, or name another file"):
         read_token(tmp_path)
+
+
+def replace_file(path, content):
+    """Replace a file by another one, as editors and installers do."""
+    new = path.with_suffix(".new")
+    new.write_text(content)
+    new.chmod(0o600)
+    new.replace(path)
+
+
+def test_a_replaced_token_is_read_without_a_restart(token_file):
+    """Only the new token is valid from then on; while the file holds none that can be used, none is."""
+    token = CurrentToken(PageSettings(token_file=str(token_file)), {})
+    assert token() == SECRET
+    replace_file(token_file, SECRET[::-1])
+    assert token() == SECRET[::-1]
+    replace_file(token_file, "short")
+    assert token() == ""
+    token_file.unlink()
+    assert token() == ""
+    replace_file(token_file, SECRET)
+    assert token() == SECRET
+
+
+def test_a_token_written_into_the_same_file_is_read(token_file):
+    """A file that is written again is noticed, too, even if its length stays."""
+    token = CurrentToken(PageSettings(token_file=str(token_file)), {})
+    token_file.write_text(SECRET[::-1] + "\n")
+    os.utime(token_file, ns=(1, 1))  # a coarse clock may give both writes the same time
+    assert token() == SECRET[::-1]
+
+
+def test_a_service_whose_token_has_changed_admits_nobody(token_file, tmp_path, caplog):
+    """Systemd's copy keeps the old token until a restart, so the old one is no longer accepted, and a line says so."""
+    (tmp_path / "credentials").mkdir()
+    copy = tmp_path / "credentials" / token_file.name
+    copy.write_text(SECRET)
+    copy.chmod(0o600)
+    settings = PageSettings(token_file=str(token_file))
+    token = CurrentToken(settings, {"CREDENTIALS_DIRECTORY": str(tmp_path / "credentials")})
+    assert token() == SECRET
+    replace_file(token_file, SECRET[::-1])
+    assert [token(), token()] == ["", ""]
+    assert [record.message for record in caplog.records] == [
+        f"{token_file} has changed: nobody can open the page until a restart of the service"
+    ]
+
+
+def test_a_page_for_this_machine_alone_needs_no_token():
+    """Without a token file there is nothing to follow."""
+    assert CurrentToken(PageSettings(), {})() is None
