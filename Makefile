@@ -10,7 +10,7 @@ DETECTOR = edge/requirements-detector.txt
 MEASURED = $(if $(FACES),--faces "$(FACES)") $(if $(PHOTOS),--photos "$(PHOTOS)")
 PAGE = http://127.0.0.1:8470
 comma := ,
-SYSTEM_PACKAGES = chromium ffmpeg mosquitto mosquitto-clients prometheus
+SYSTEM_PACKAGES = chromium ffmpeg gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good mosquitto mosquitto-clients prometheus python3-gi
 
 .DEFAULT_GOAL := help
 .PHONY: help setup-system run demo extras test test-quick train sheet faces evaluate conditions convert bench bench-peers bench-clips clip lint docs format lock install uninstall wheel dist deb clean
@@ -55,7 +55,7 @@ endif
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup-system: ## install the browser, ffmpeg, MQTT broker and promtool for the tests from apt (with sudo)
+setup-system: ## install the browser, ffmpeg, RTSP server, MQTT broker and promtool for the tests from apt (with sudo)
 	apt-get update --quiet
 	DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes --no-install-recommends $(SYSTEM_PACKAGES)
 

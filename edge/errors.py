@@ -30,7 +30,7 @@ class EdgeError(Exception):
     exit_code = 1
 
     def __str__(self) -> str:
-        return printable(super().__str__())
+        return printable(redact(super().__str__()))
 
 
 class ConfigError(EdgeError):
@@ -117,6 +117,30 @@ _RAW_BYTES = range(0xDC80, 0xDD00)
 def _escape(character: str) -> str:
     code = ord(character)
     return f"\\x{code - 0xDC00:02x}" if code in _RAW_BYTES else character.encode("unicode_escape").decode("ascii")
+
+
+def redact(text: str) -> str:
+    """Return a text with `***` in place of the user names and passwords in it, as URLs and pipelines have them.
+
+    Everything between a URL's scheme and its last `@` counts as user and password, since a password may contain any
+    character; so do the values of query parameters and of a pipeline's properties with such names.
+    """
+    return _PROPERTY.sub(r"\1***", _QUERY.sub(r"\1***", _USER_INFO.sub(r"\1***@", text)))
+
+
+_USER_INFO = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*:/{1,2})[^\s/@][^\s]*@")
+"""One slash is what remains of two where a URL was taken for a path."""
+
+_QUERY = re.compile(
+    r"([?&;](?:[up]|[^=&?;\s]*(?:user|usr|login|account|pass|pwd|pw|pas|token|secret|auth|key|cred|sig)[^=&?;\s]*)=)"
+    r"[^&;\s\"']*",
+    re.IGNORECASE,
+)
+
+_PROPERTY = re.compile(
+    r"(\b(?:user|proxy)-(?:id|pw)\s*=\s*|\bpass(?:word|phrase)\s*=\s*)(?:\"[^\"]*\"|'[^']*'|[^\s\"']+)", re.IGNORECASE
+)
+"""Of GStreamer's elements rtspsrc, souphttpsrc, srtsrc and the like."""
 
 
 def did_you_mean(word: str, valid: Iterable[str]) -> str:

@@ -20,7 +20,7 @@ from edge.device.sensors import Sensors, describe_flags
 from edge.errors import CameraAbsentError, EdgeError, SinkError
 from edge.scenes.catalogue import make_scene
 from edge.settings.schema import Settings, SourceSettings
-from edge.sources.open import DEMO_CLIP, open_camera
+from edge.sources.open import DEMO_CLIP, is_camera, open_camera
 from edge.sources.video import VideoSource
 
 log = logging.getLogger(__name__)
@@ -82,8 +82,7 @@ def _measure_camera(settings: Settings, seconds: float) -> PipelineFigures | Non
 
 def _camera_settings(settings: SourceSettings) -> SourceSettings:
     """Return the settings with a camera as the source: the one that they name, if any."""
-    names_camera = settings.use in {"auto", "camera", "picamera"} or settings.use.startswith("/dev/")
-    return msgspec.structs.replace(settings, use=settings.use if names_camera else "auto")
+    return msgspec.structs.replace(settings, use=settings.use if is_camera(settings.use) else "auto")
 
 
 HEAD = (

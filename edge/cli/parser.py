@@ -1,16 +1,26 @@
 """Defines the command line: its commands and their options."""
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from edge import __version__
 from edge.device.files import user_path
+from edge.errors import redact
 from edge.labels import CLASS_SETS
 from edge.stages import COMMANDS as STAGES
 from edge.stages import find_stages
 
+
+class _Parser(argparse.ArgumentParser):
+    """Shows no password in its messages."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the message and the usage, and exit with code 2."""
+        super().error(redact(message))
+
+
 if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    Commands = argparse._SubParsersAction[_Parser]
 
 _MAX_SECONDS = 3600
 _MAX_PORT = 65535
@@ -19,7 +29,7 @@ _EXIT_CODES = "exit codes: 0 success, 2 configuration, 3 camera, file or log, 4 
 
 def new_parser() -> argparse.ArgumentParser:
     """Return the parser, whose result has the command's name in `command`, and that command's options."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="edge-emotion",
         description="Names the apparent facial expression of each face a camera sees. No image is stored or sent.",
         epilog=_EXIT_CODES,
@@ -47,7 +57,7 @@ def _add_run(commands: "Commands") -> None:
     )
     command.add_argument(
         "--source",
-        metavar="auto|camera|picamera|0|/dev/videoN|scene:NAME|FILE|FOLDER",
+        metavar="auto|camera|picamera|0|/dev/videoN|URL|gst:PIPELINE|scene:NAME|FILE|FOLDER",
         help="where frames come from (default: auto: the Pi camera, else another camera, else the bundled clip)",
     )
     command.add_argument(

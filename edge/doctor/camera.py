@@ -11,6 +11,7 @@ from edge.device.state import SERVICE_STATE
 from edge.doctor.check import CAMERA_S, ENTER, READ, WRITE, Check, Context, Finding, failed, from_error, ok, warning
 from edge.errors import CameraAbsentError, CameraError, ConfigError, SourceError
 from edge.settings import INSTALLED_CONFIG
+from edge.sources.address import CREDENTIAL, is_network
 from edge.sources.v4l2_devices import Holder, check_camera, find_cameras, find_holder
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ def _with_holder(found: Finding, holders: Sequence[Holder]) -> Finding:
 
 def _check_permission(context: Context) -> Finding:
     use = context.settings.source.use
+    if is_network(use):
+        return ok("no device to use")
     nodes = [context.at(use)] if use.startswith("/dev/") else sorted(context.at("dev").glob("video*"))
     if use in {"auto", "picamera"} and context.at("usr/lib/python3/dist-packages/picamera2").exists():
         nodes += sorted([*context.at("dev").glob("media*"), *context.at("dev/dma_heap").glob("*")])
@@ -115,17 +118,25 @@ def _permit(node: Path) -> str:
 
 
 def _check_frames(context: Context) -> Finding:
-    import msgspec
-
-    from edge.sources.open import new_mounting, open_source
-
     service = context.service
     if service is not None and service.processes_frames:
         turned = _describe_rotation(service.rotation, is_found=service.rotation_found)
         text = f"the running service reads {service.source}{turned}: {service.summary}"
         return ok(text) if service.is_healthy else warning(text, "look at the page: edge-emotion run --page")
+    secret = _secret_of_service(context)
+    if secret is not None and not context.identity.may(secret, READ):
+        return warning(f"{secret}: the service's own, not readable", "sudo edge-emotion doctor")
+    return _open_and_judge(context, secret)
+
+
+def _open_and_judge(context: Context, secret: Path | None) -> Finding:
+    import msgspec
+
+    from edge.sources.open import new_mounting, open_source
+
     holders = [holder for node in _camera_nodes(context) if (holder := find_holder(node)) is not None]
     settings = context.settings.source
+    settings = msgspec.structs.replace(settings, credentials_file=str(secret or settings.credentials_file))
     mounting = new_mounting(settings, _state_folder(context))
     try:
         # With `reopen` it would wait for ever.
@@ -145,6 +156,15 @@ def _check_frames(context: Context) -> Finding:
         return _with_holder(from_error(error), holders)
     except ConfigError as error:
         return from_error(error)
+
+
+def _secret_of_service(context: Context) -> Path | None:
+    """Return the file of the service's credential for a network camera; None if the settings name another, or none."""
+    settings = context.settings.source
+    secret = context.at(INSTALLED_CONFIG.with_name(CREDENTIAL))
+    is_service = context.config_path == context.at(INSTALLED_CONFIG)
+    is_used = is_service and is_network(settings.use) and not settings.credentials_file
+    return secret if is_used and secret.exists() else None
 
 
 def _state_folder(context: Context) -> Path | None:

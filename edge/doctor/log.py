@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from edge.device import clock
 from edge.doctor.check import ENTER, WRITE, Check, Context, Finding, failed, ok, warning
 from edge.errors import SinkError
+from edge.sources.address import is_network
 
 if TYPE_CHECKING:
     from edge.settings.schema import Settings
@@ -81,9 +82,9 @@ def _days_left(log: Path, free: int) -> float | None:
 
 def _is_rotated(settings: "Settings") -> bool:
     """Return whether the log is rotated, judging by the settings: a file or a folder is no camera."""
-    source = Path(settings.source.use)
-    is_camera = not (source.is_file() or source.is_dir())
-    return settings.log.rotate == "always" or (settings.log.rotate == "auto" and is_camera)
+    use = settings.source.use
+    is_live = is_network(use) or not (Path(use).is_file() or Path(use).is_dir())
+    return settings.log.rotate == "always" or (settings.log.rotate == "auto" and is_live)
 
 
 def _check_log(context: Context) -> Finding:

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 from edge.doctor.check import INSTALLED, INSTALLER, QUICK_S, UNIT, Check, Context, Finding, failed, ok, warning
 from edge.doctor.programs import run_program
-from edge.errors import ConfigError, EdgeError
+from edge.errors import ConfigError, EdgeError, redact
 from edge.settings import INSTALLED_CONFIG
+from edge.sources.address import is_network
 
 if TYPE_CHECKING:
     from edge.settings.schema import Settings
@@ -31,12 +32,13 @@ def _check_settings(context: Context) -> Finding:
         return ok(f"the defaults: no --config is given, and there is no {INSTALLED_CONFIG}")
     if error is not None:
         return failed(str(error), f"sudo nano {path}" if path.exists() else "give another --config")
-    return ok(f"{path}: profile {settings.profile}, source {settings.source.use}")
+    return ok(f"{path}: profile {settings.profile}, source {redact(settings.source.use)}")
 
 
 def sinks_on_network(settings: "Settings") -> list[str]:
-    """Return the sections of the enabled sinks that need a network."""
+    """Return the sections that need a network: those of the enabled sinks, and the source's if it is a URL."""
     enabled = {
+        "source": is_network(settings.source.use),
         "page": settings.page.enabled,
         "mqtt": bool(settings.mqtt.host),
         "metrics": settings.metrics.enabled,
@@ -54,8 +56,8 @@ def _check_network(context: Context) -> Finding:
     if names and not is_open:
         return warning(f"expected the unit's network open for {names}, found it closed", INSTALLER)
     if is_open and not names:
-        return warning("expected the unit's network closed, since no sink needs it, found it open", INSTALLER)
-    return ok(f"open for {names}" if names else "closed: no sink needs it")
+        return warning("expected the unit's network closed, since nothing needs it, found it open", INSTALLER)
+    return ok(f"open for {names}" if names else "closed: nothing needs it")
 
 
 def _check_unit(context: Context) -> Finding:

@@ -26,6 +26,7 @@ from edge.sinks.page.address import is_loopback, page_url
 from edge.sinks.supervised import SupervisedSink
 from edge.sinks.video.sink import AnnotatedVideo, codec_of
 from edge.sources.base import Source
+from edge.sources.open import is_camera
 from edge.sources.video import VideoSource
 from edge.status import Status
 
@@ -67,6 +68,8 @@ class ViewOptions:
         if settings.source.loop:
             raise ConfigError("--annotate: expected a source that ends, found --loop: leave one of them out")
         source = Path(settings.source.use)
+        if is_camera(settings.source.use):
+            return
         if source.exists() and self.annotate.exists() and source.samefile(self.annotate):
             raise ConfigError(f"{self.annotate}: expected another file than the source, found the source: rename it")
 

@@ -10,6 +10,7 @@ from edge import __version__
 from edge.counters import MINUTE_S, Counters
 from edge.device.run_clock import RunClock
 from edge.device.sensors import Sensors, describe_flags
+from edge.errors import redact
 from edge.records import PictureFault
 from edge.runtime.latency import Percentiles
 from edge.service.deliveries import DeliveryWatch
@@ -88,7 +89,7 @@ class LastError(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the record; called by logging."""
-        self.text, self.at = record.getMessage(), timestamp()
+        self.text, self.at = redact(record.getMessage()), timestamp()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ import socket
 import struct
 import traceback
 from collections.abc import Mapping
-from typing import TextIO
+from typing import Any, TextIO
 
-from edge.errors import printable
+from edge.errors import printable, redact
 
 JOURNAL_SOCKET = "/run/systemd/journal/socket"
 
@@ -34,8 +34,12 @@ class LineFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's name
         """Return the line."""
-        record.message = printable(record.message)
+        record.message = printable(redact(record.message))
         return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802, ANN401  # logging's name and type
+        """Return the traceback."""
+        return redact(super().formatException(ei))
 
 
 class JournalHandler(logging.Handler):
@@ -55,9 +59,9 @@ class JournalHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Send the record; called by logging, under the handler's lock."""
         try:
-            message = printable(record.getMessage())
+            message = printable(redact(record.getMessage()))
             if record.exc_info:
-                message += "\n" + "".join(traceback.format_exception(*record.exc_info)).rstrip()
+                message += "\n" + redact("".join(traceback.format_exception(*record.exc_info)).rstrip())
             priority = next((number for level, number in _PRIORITIES if record.levelno >= level), 7)
             try:
                 self._socket.sendto(_entry(record, message, priority), socket.MSG_DONTWAIT, self._path)

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 import msgspec
 
-from edge.errors import ConfigError
+from edge.errors import ConfigError, redact
 from edge.settings.base import SettingsSection
 from edge.settings.schema import PROFILES, Settings
 
@@ -162,7 +162,7 @@ def _found(table: object, place: str) -> str:
             return ""
     if not isinstance(value, str | int | float | list | tuple):
         return ""
-    return f", found {shorten(repr(value), _SHOWN)}"
+    return f", found {shorten(redact(repr(value)), _SHOWN)}"
 
 
 _SHOWN = 60

@@ -29,7 +29,10 @@ class SourceSettings(SettingsSection, frozen=True):
 
     Attributes:
         use: `auto`, `camera` (the first V4L2 camera), `picamera`, `0` (the first camera of any kind), a device, a
-            scene, a video file, a folder of pictures.
+            network camera (`rtsp://`, `http://` and the like, or `gst:` and a pipeline), a scene, a video file, a
+            folder of pictures.
+        credentials_file: a file whose first line is the network camera's `user:password`, and which others may not
+            read; empty for those in the environment, or the service's credential camera-credentials.
         loop: whether a file or a scene begins again when it ends; it then plays at its own rate, like a camera.
         width, height: requested from a camera, px.
         fps: requested from a camera, frames a second.
@@ -49,6 +52,7 @@ class SourceSettings(SettingsSection, frozen=True):
     """
 
     use: FileName = "auto"
+    credentials_file: FileName = ""
     loop: bool = False
     width: Annotated[int, Meta(ge=64, le=4096)] = 640
     height: Annotated[int, Meta(ge=64, le=4096)] = 480

@@ -1,14 +1,16 @@
-"""The program that decodes pictures and videos for a source, in a process of its own.
+"""The program that decodes pictures, videos and network cameras for a source, in a process of its own.
 
-Decoders are large native libraries that parse untrusted files: whatever a file makes them do, only this process ends.
+Decoders are large native libraries that parse untrusted bytes: whatever these make them do, only this process ends.
 It takes one request after the other from a socket, each file as an open descriptor, and writes the pixels to memory
 that it shares with the process that started it. `edge.sources.decoder_process` is the other side.
 """
 
+import ctypes
 import logging
 import mmap
 import os
 import resource
+import select
 import socket
 import sys
 from contextlib import suppress
@@ -21,6 +23,7 @@ import numpy as np
 from edge.sources.base import silence_opencv
 from edge.sources.content import HEAD_BYTES, UnreadableContentError, picture_format
 from edge.sources.picture import DECODED_FACTOR, Picture, decode_picture
+from edge.sources.stream import NetworkStream
 from edge.sources.video_file import VideoFile, first_frame
 
 log = logging.getLogger(__name__)
@@ -60,8 +63,24 @@ class OpenVideo(msgspec.Struct, tag=True):
     color: bool
 
 
+class OpenStream(msgspec.Struct, tag=True):
+    """Request to connect to a network camera; the reply is Opened or Refused.
+
+    Attributes:
+        location: URL or pipeline, with user and password.
+        is_pipeline: whether it is a GStreamer pipeline.
+        timeout_s: longest time that connecting may take, and each frame, s.
+        color: whether to decode color.
+    """
+
+    location: str
+    is_pipeline: bool
+    timeout_s: float
+    color: bool
+
+
 class NextFrame(msgspec.Struct, tag=True):
-    """Request for the next frame of the video; the reply is Image, End or Refused."""
+    """Request for the next frame of the video, or the newest of the stream; the reply is Image, End or Refused."""
 
     slot: int
 
@@ -77,14 +96,15 @@ class Image(msgspec.Struct, tag=True):
     lacks_end: bool
     messages: tuple[str, ...]
     position_s: float
+    number: int
 
 
 class Opened(msgspec.Struct, tag=True):
-    """Reply: the video is open.
+    """Reply: the video or stream is open.
 
     Attributes:
         fps: frame rate as the file gives it, frames per second; 0 if it does not.
-        frame_count: number of frames as the file gives it; 0 if it does not.
+        frame_count: number of frames as the file gives it; 0 if it does not, and for a stream.
     """
 
     fps: float
@@ -107,7 +127,7 @@ class Refused(msgspec.Struct, tag=True):
     kind: str
 
 
-Request = DecodePicture | OpenVideo | NextFrame
+Request = DecodePicture | OpenVideo | OpenStream | NextFrame
 Reply = Image | Opened | End | Refused
 
 
@@ -142,6 +162,7 @@ class Decoder:
         self._slot_bytes = arguments.slot_bytes
         self._memory = mmap.mmap(arguments.pixels, SLOTS * arguments.slot_bytes)
         self._video: VideoFile | None = None
+        self._stream: NetworkStream | None = None
 
     def reply(self, request: Request, file: int) -> Reply:
         """Return the reply to a request.
@@ -157,14 +178,28 @@ class Decoder:
                 case OpenVideo():
                     self._video = self._open_video(file, color=request.color)
                     return Opened(self._video.fps, self._video.frame_count)
+                case OpenStream():
+                    self._stream = None
+                    self._stream = self._open_stream(request)
+                    return Opened(self._stream.fps, 0)
                 case NextFrame():
-                    picture = self._video.read() if self._video is not None else None
-                    return End() if picture is None else self._store(picture, request.slot)
+                    return self._next_frame(request.slot)
         except UnreadableContentError as error:
             return Refused(str(error), error.kind)
         except (MemoryError, cv2.error) as error:
             log.debug("%s", error)
             return Refused("content that takes more memory than a decoder may use", "too large")
+
+    def _next_frame(self, slot: int) -> Reply:
+        if self._stream is not None:
+            return self._store(self._stream.read(), slot, number=self._stream.number)
+        picture = self._video.read() if self._video is not None else None
+        return End() if picture is None else self._store(picture, slot)
+
+    def wait(self, control: socket.socket) -> None:
+        """Wait until a request has come; meanwhile a stream's frames give way to newer ones."""
+        while self._stream is not None and not self._stream.has_ended and not select.select([control], [], [], 0.0)[0]:
+            self._stream.skip()
 
     def _decode_picture(self, file: int, *, color: bool) -> Picture:
         if picture_format(os.pread(file, HEAD_BYTES, 0)) == "GIF":
@@ -181,7 +216,18 @@ class Decoder:
     def _open_video(self, file: int, *, color: bool) -> VideoFile:
         return VideoFile(file, color=color, max_pixels=self._max_pixels, take_messages=take_library_output)
 
-    def _store(self, picture: Picture, slot: int) -> Image:
+    def _open_stream(self, request: OpenStream) -> NetworkStream:
+        os.dup2(2, 1)  # where OpenCV prints FFmpeg's messages
+        return NetworkStream(
+            request.location,
+            is_pipeline=request.is_pipeline,
+            timeout_s=request.timeout_s,
+            color=request.color,
+            max_pixels=self._max_pixels,
+            take_messages=take_printed_output,
+        )
+
+    def _store(self, picture: Picture, slot: int, *, number: int = 0) -> Image:
         height, width = picture.gray.shape
         start = slot * self._slot_bytes
         for pixels in (picture.gray, picture.color):
@@ -197,6 +243,7 @@ class Decoder:
             picture.lacks_end,
             messages,
             picture.position_s,
+            number,
         )
 
 
@@ -210,6 +257,12 @@ def take_library_output() -> list[str]:
     os.lseek(2, 0, os.SEEK_SET)
     kept = [line.strip()[:_MAX_LINE] for line in lines if line.strip()]
     return kept if len(kept) <= _MAX_LINES else [*kept[:_MAX_LINES], f"{len(kept) - _MAX_LINES} more lines"]
+
+
+def take_printed_output() -> list[str]:
+    """Return what libraries wrote to standard output as well, if that is the same file; see `take_library_output`."""
+    ctypes.CDLL(None).fflush(None)
+    return take_library_output()
 
 
 def limit_memory(max_pixels: int) -> None:
@@ -234,6 +287,7 @@ def main() -> None:
     requests = msgspec.json.Decoder(Request)
     with socket.socket(fileno=arguments.control) as control:
         while True:
+            decoder.wait(control)
             message, files, _, _ = socket.recv_fds(control, MAX_MESSAGE, 1)
             if not message:
                 return

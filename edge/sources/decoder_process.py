@@ -1,4 +1,4 @@
-"""Decodes files in a process of its own, so that a decoder that crashes, hangs or takes all memory ends only itself."""
+"""Decodes in a process of its own, so that a decoder that crashes, hangs or takes all memory ends only itself."""
 
 import mmap
 import os
@@ -9,6 +9,7 @@ import sys
 import threading
 import weakref
 from collections import deque
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -25,6 +26,7 @@ from edge.sources.decoder import (
     Image,
     NextFrame,
     Opened,
+    OpenStream,
     OpenVideo,
     Refused,
     Reply,
@@ -49,6 +51,10 @@ class DecoderCrashError(Exception):
     """The decoder process has ended in the middle of its work, or hangs; the message says how."""
 
 
+class DecoderTimeoutError(DecoderCrashError):
+    """The decoder process has not replied in time."""
+
+
 class DecoderProcess:
     """Starts the decoder, passes files to it, and receives the images.
 
@@ -56,9 +62,10 @@ class DecoderProcess:
 
     Args:
         max_pixels: Larger images are shrunk to this number of pixels.
+        environment: The process's environment variables; None for those of this process.
     """
 
-    def __init__(self, max_pixels: int) -> None:
+    def __init__(self, max_pixels: int, environment: Mapping[str, str] | None = None) -> None:
         """Start the process.
 
         Raises:
@@ -68,7 +75,9 @@ class DecoderProcess:
         self._lock = threading.Lock()  # held during a request: `close` must not free the socket meanwhile
         self._pending: deque[int] = deque()  # slots of the frames that were requested, oldest first
         try:
-            self._process, self._control, self._memory, self._slot_bytes, output = _start(max_pixels)
+            self._process, self._control, self._memory, self._slot_bytes, output = _start(
+                max_pixels, os.environ if environment is None else environment
+            )
         except (OSError, OverflowError, ValueError) as error:
             raise DecoderCrashError(f"the decoder's process cannot be started: {error}") from error
         self._output = os.fdopen(output, "rb")
@@ -127,6 +136,44 @@ class DecoderProcess:
             self._request_frame(slot)
             return picture
 
+    def open_stream(self, location: str, *, is_pipeline: bool, color: bool, timeout_s: float, margin_s: float) -> None:
+        """Connect to a network camera. Its frames give way to newer ones until `newest_frame` requests one.
+
+        Args:
+            location: URL or pipeline, with user and password.
+            is_pipeline: Whether it is a GStreamer pipeline.
+            color: Whether to decode color as well.
+            timeout_s: Longest time that connecting may take, s.
+            margin_s: Time beyond that after which the process is given up, s.
+
+        Raises:
+            UnreadableContentError: It cannot be opened; the process can be used again.
+            DecoderTimeoutError: The decoder has not replied in time.
+            DecoderCrashError: The decoder has crashed, or was closed.
+        """
+        with self._lock:
+            self._limit(timeout_s + margin_s)
+            self._send(OpenStream(location, is_pipeline, timeout_s, color))
+            if self._receive(Opened) is None:
+                raise DecoderCrashError("the decoder was closed")
+
+    def newest_frame(self, *, timeout_s: float) -> Picture | None:
+        """Return the stream's newest frame that was not returned before; None after `close`.
+
+        Args:
+            timeout_s: Longest time to wait for it, s.
+
+        Raises:
+            UnreadableContentError: The stream has ended.
+            DecoderTimeoutError: There was none in time.
+            DecoderCrashError: The decoder has crashed.
+        """
+        with self._lock:
+            self._limit(timeout_s)
+            self._send(NextFrame(0))
+            reply = self._receive(Image)
+            return None if reply is None else self._picture(reply, 0)
+
     def close(self) -> None:
         """End the process. May be called more than once, and from any thread."""
         self._closed = True
@@ -139,6 +186,10 @@ class DecoderProcess:
         self._pending.append(slot)
         self._send(NextFrame(slot))
 
+    def _limit(self, timeout_s: float) -> None:
+        with suppress(OSError):  # it was closed meanwhile
+            self._control.settimeout(timeout_s)
+
     def _send(self, request: Request, file: BinaryIO | None = None) -> None:
         with suppress(OSError):  # if the process has ended, receiving its reply says how
             socket.send_fds(self._control, [msgspec.json.encode(request)], [file.fileno()] if file else [])
@@ -150,7 +201,8 @@ class DecoderProcess:
         try:
             message = self._control.recv(MAX_MESSAGE)
         except TimeoutError as error:
-            raise DecoderCrashError(f"the decoder has not finished within {_REPLY_TIMEOUT_S:.0f} s") from error
+            limit_s = self._control.gettimeout() or 0.0
+            raise DecoderTimeoutError(f"the decoder has not finished within {limit_s:.0f} s") from error
         except OSError:
             message = b""
         if self._closed:
@@ -172,7 +224,7 @@ class DecoderProcess:
         if pixels >= _RELEASE_PIXELS:
             self._memory.madvise(mmap.MADV_REMOVE, start, self._slot_bytes)
         full_size = (reply.full_width, reply.full_height)
-        return Picture(gray, color, full_size, reply.lacks_end, reply.messages, reply.position_s)
+        return Picture(gray, color, full_size, reply.lacks_end, reply.messages, reply.position_s, reply.number)
 
     def _describe_end(self) -> str:
         try:
@@ -189,7 +241,9 @@ class DecoderProcess:
         return f"the decoder has ended with exit code {code}: {said.strip()}"
 
 
-def _start(max_pixels: int) -> tuple["subprocess.Popen[bytes]", socket.socket, mmap.mmap, int, int]:
+def _start(
+    max_pixels: int, environment: Mapping[str, str]
+) -> tuple["subprocess.Popen[bytes]", socket.socket, mmap.mmap, int, int]:
     """Start the process; return it, the socket to it, the shared memory, the size of a slot, and its error output."""
     control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     pixels, output = os.memfd_create("pixels"), os.memfd_create("output")
@@ -201,7 +255,7 @@ def _start(max_pixels: int) -> tuple["subprocess.Popen[bytes]", socket.socket, m
         # -P and no current folder: a file there must not pass for one of our modules.
         process = subprocess.Popen(  # noqa: S603  # our own words
             [sys.executable, "-P", "-m", "edge.sources.decoder", msgspec.json.encode(arguments).decode()],
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(_python_path())},
+            env=dict(environment) | {"PYTHONPATH": os.pathsep.join(_python_path())},
             pass_fds=(theirs.fileno(), pixels),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -6,13 +6,15 @@ from functools import partial
 from pathlib import Path
 
 from edge.device.state import RotationMemory, state_folder
-from edge.errors import CameraAbsentError, ConfigError, MediaError, did_you_mean
+from edge.errors import CameraAbsentError, ConfigError, MediaError, did_you_mean, redact
 from edge.settings.schema import SourceSettings
+from edge.sources.address import is_network, parse_address
 from edge.sources.base import Source
 from edge.sources.folder import is_image
 from edge.sources.images import ImageSource
 from edge.sources.loop import LoopSource
 from edge.sources.mounting import Mounting
+from edge.sources.network import LONGEST_WAIT_S, START_S, NetworkCamera
 from edge.sources.picamera import PiCameraSource
 from edge.sources.picamera_api import has_pi_camera, load_picamera2
 from edge.sources.reopen import ReopeningSource
@@ -39,6 +41,7 @@ def open_source(
     - `camera`: the first V4L2 camera.
     - `0`, `1` …: that camera, counted from 0: the Pi camera first, if there is one, then the V4L2 cameras.
     - `/dev/...`: that V4L2 camera.
+    - A URL, or `gst:` and a pipeline: that network camera.
     - `scene:NAME`: a drawn scene, as a live camera.
     - Anything else: the path of a video, an image or a folder of images.
 
@@ -56,12 +59,17 @@ def open_source(
     Raises:
         CameraError: The camera is absent, busy, not permitted or gives no frames.
         MediaError: The path does not exist or cannot be read.
-        ConfigError: There is no scene of that name, or a camera cannot be looped.
+        ConfigError: There is no scene of that name, a camera cannot be looped, or a network camera's address or
+            credentials are wrong.
     """
     use = settings.use
-    if _is_camera(use):
+    if is_camera(use):
         if settings.loop and use != "auto":
-            raise ConfigError(f"source.loop: expected a file or a scene, found the camera {use}: leave loop out")
+            raise ConfigError(
+                f"source.loop: expected a file or a scene, found the camera {redact(use)}: leave loop out"
+            )
+        if is_network(use) and settings.reopen:
+            return _wait_for_network_camera(settings, color=color, mounting=mounting)
         open_again = partial(open_camera, settings, color=color, mounting=mounting)
         if settings.reopen:
             if use in {"auto", "picamera"} or _is_number(use):
@@ -89,6 +97,26 @@ def open_source(
     return LoopSource(partial(open_file, paced=False)) if settings.loop else open_file(paced=paced)
 
 
+def _wait_for_network_camera(settings: SourceSettings, *, color: bool, mounting: Mounting | None) -> Source:
+    camera = _new_network_camera(settings, color=color, mounting=mounting)
+    return ReopeningSource(
+        camera.open,
+        name=camera.name,
+        stall_timeout_s=settings.stall_timeout_s,
+        open_timeout_s=settings.open_timeout_s + START_S,
+        longest_wait_s=LONGEST_WAIT_S,
+        max_reopens=None,  # what leaks, leaks in the decoder's process
+        abort=camera.close,
+    )
+
+
+def _new_network_camera(settings: SourceSettings, *, color: bool, mounting: Mounting | None) -> NetworkCamera:
+    camera = NetworkCamera(parse_address(settings), settings, color=color)
+    if mounting is not None:
+        mounting.prepare(camera.name)
+    return camera
+
+
 def new_mounting(settings: SourceSettings, state: Path | None = None) -> Mounting:
     """Create what orients the source's frames; a camera's rotation that was found in an earlier run is remembered.
 
@@ -96,7 +124,7 @@ def new_mounting(settings: SourceSettings, state: Path | None = None) -> Mountin
         settings: See `open_source`.
         state: The state folder; None for the usual one.
     """
-    remembers = settings.rotate in {"auto", None} and _is_camera(settings.use)
+    remembers = settings.rotate in {"auto", None} and is_camera(settings.use)
     return Mounting(settings, RotationMemory(state or state_folder()) if remembers else None)
 
 
@@ -110,8 +138,11 @@ def open_camera(settings: SourceSettings, *, color: bool = False, mounting: Moun
 
     Raises:
         CameraError: There is no camera, or it cannot be used.
+        ConfigError: A network camera's address or credentials are wrong.
     """
     use = settings.use
+    if is_network(use):
+        return _new_network_camera(settings, color=color, mounting=mounting).open()
     if use == "picamera" or (use == "auto" and has_pi_camera()):
         return PiCameraSource(settings, color=color, mounting=mounting)
     device = _numbered_camera(int(use)) if _is_number(use) else _named_camera(use)
@@ -132,8 +163,9 @@ def _open_best(open_any_camera: Callable[[], Source], settings: SourceSettings, 
         return VideoSource(DEMO_CLIP, color=color, paced=True)
 
 
-def _is_camera(use: str) -> bool:
-    return use in _CAMERAS or use.startswith(_DEVICE_PREFIX) or _is_number(use)
+def is_camera(use: str) -> bool:
+    """Return whether `source.use` is a camera, and no file, folder or scene."""
+    return use in _CAMERAS or use.startswith(_DEVICE_PREFIX) or _is_number(use) or is_network(use)
 
 
 def _is_number(use: str) -> bool:
@@ -165,7 +197,7 @@ def _open_path(path: Path, *, color: bool, paced: bool, max_megapixels: float) -
     if not path.exists():
         question = did_you_mean(str(path), _CAMERAS)
         raise MediaError(
-            f"{path}: no such file or folder: expected auto, camera, picamera, 0, /dev/videoN, scene:NAME, "
+            f"{path}: no such file or folder: expected auto, camera, picamera, 0, /dev/videoN, a URL, scene:NAME, "
             f"or the path of a video, an image or a folder of images{question and ': '}{question}"
         )
     if path.is_dir() or is_image(path):

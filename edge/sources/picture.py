@@ -54,6 +54,7 @@ class Picture:
         lacks_end: Whether the file's end marker is missing, but nothing of the picture.
         messages: What the decoder wrote to standard error.
         position_s: Position of a video's frame, s; 0 if it is unknown.
+        number: Number of a stream's frame, counted from 0, those that nobody read included.
     """
 
     gray: Gray
@@ -62,6 +63,7 @@ class Picture:
     lacks_end: bool = False
     messages: tuple[str, ...] = ()
     position_s: float = 0.0
+    number: int = 0
 
 
 def decode_picture(

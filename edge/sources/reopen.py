@@ -89,7 +89,10 @@ class ReopeningSource(Source):
         stall_timeout_s: Longest time without a frame, s.
         open_timeout_s: Longest time that opening the camera may take, up to its first frame, s.
         first_wait_s: Wait between a failure and the next attempt, s; doubles with each failed attempt.
+        longest_wait_s: Longest such wait, s; None for `LONGEST_WAIT_S`.
         look_every_s: Wait between two looks for a camera that is absent, s.
+        max_reopens: Number of reopens after which the process ends; None if they leave nothing behind in it.
+        abort: Called by `close`; ends an opening that is under way.
         clock: The run's clock; None for a new one.
 
     Attributes:
@@ -107,7 +110,10 @@ class ReopeningSource(Source):
         stall_timeout_s: float,
         open_timeout_s: float | None = None,
         first_wait_s: float = FIRST_WAIT_S,
+        longest_wait_s: float | None = None,
         look_every_s: float = LOOK_EVERY_S,
+        max_reopens: int | None = MAX_REOPENS,
+        abort: Callable[[], None] | None = None,
         clock: RunClock | None = None,
     ) -> None:
         self.name = name
@@ -115,7 +121,9 @@ class ReopeningSource(Source):
         self._open_camera = open_camera
         self._stall_timeout_s = stall_timeout_s
         self._open_timeout_s = max(open_timeout_s or stall_timeout_s, stall_timeout_s)
-        self._backoff = Backoff(first_wait_s, LONGEST_WAIT_S)
+        self._backoff = Backoff(first_wait_s, longest_wait_s or LONGEST_WAIT_S)
+        self._max_reopens = max_reopens
+        self._abort = abort
         self._look_every_s = look_every_s
         self.clock = clock or RunClock()
         self._closed = threading.Event()
@@ -134,7 +142,7 @@ class ReopeningSource(Source):
         """Wait for the next frame, reopening the camera as often as necessary; None after `close`.
 
         Raises:
-            CameraError: A new process may do better: the camera has failed again after `MAX_REOPENS` reopens, or fails
+            CameraError: A new process may do better: the camera has failed again after `max_reopens` reopens, or fails
                 while an abandoned call still holds it.
             Replaced: This thread hung and was abandoned.
         """
@@ -269,7 +277,7 @@ class ReopeningSource(Source):
         if not is_absent:
             if self._hung:
                 raise CameraError(f"{reason} (a call of the driver hangs: a new process may do better)") from error
-            if state.reopens >= MAX_REOPENS:
+            if self._max_reopens is not None and state.reopens >= self._max_reopens:
                 raise CameraError(f"{reason} (tried {state.reopens} times: a new process may do better)") from error
             state.reopens += 1
         if reason != state.error:  # repeating it with every attempt would fill the log
@@ -284,5 +292,7 @@ class ReopeningSource(Source):
         self._closed.set()
         with self._lock:
             camera = self._camera
+        if self._abort is not None:
+            self._abort()
         if camera is not None:
             camera.close()

@@ -194,7 +194,7 @@ def test_only_errors_of_the_configuration_are_not_retried():
     assert prevented.isdisjoint(error.exit_code for error in errors)
 
 
-@pytest.mark.parametrize("name", ["web-token", "mqtt-password", "mqtt-key"])
+@pytest.mark.parametrize("name", ["web-token", "mqtt-password", "mqtt-key", "camera-credentials"])
 def test_secrets_are_credentials(name):
     """Each secret reaches the service as a systemd credential, an empty one if its file does not exist."""
     settings = settings_of("edge-emotion.service")

@@ -1,12 +1,10 @@
 """Turns the `[mqtt]` settings into what a connection needs: address, credentials and TLS context."""
 
-import os
 import ssl
-import stat
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.device.secret_files import find_secret, read_secret
 from edge.errors import SinkError
 from edge.settings.sinks import MqttSettings
 
@@ -57,10 +55,10 @@ def read_broker_config(settings: MqttSettings, device_id: str, credentials: Path
     Raises:
         SinkError: a file cannot be used, or the settings contradict each other.
     """
-    secret = find_secret("mqtt.password_file", settings.password_file, PASSWORD, credentials)
+    secret = find_secret("mqtt.password_file", settings.password_file, PASSWORD, credentials, error_type=SinkError)
     if settings.password_file and not settings.username:
         raise SinkError("mqtt.username: expected a name that goes with mqtt.password_file, found none: set it")
-    password = read_secret(secret) if secret and settings.username else None
+    password = read_secret(secret, error_type=SinkError) if secret and settings.username else None
     port = settings.port or (TLS_PORT if settings.tls else PORT)
     tls = _tls_context(settings, credentials)
     user = settings.username.replace(DEVICE_ID_FIELD, device_id)
@@ -70,78 +68,6 @@ def read_broker_config(settings: MqttSettings, device_id: str, credentials: Path
 def is_this_machine(host: str) -> bool:
     """Return whether a host name or address means this machine itself."""
     return host.startswith(_LOOPBACK)
-
-
-def credentials_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """Return the folder in which systemd puts the unit's credentials, or None outside a service."""
-    folder = environment.get("CREDENTIALS_DIRECTORY", "")
-    return Path(folder) if folder else None
-
-
-def find_secret(setting: str, path: str, name: str, folder: Path | None) -> Path | None:
-    """Return the file that a setting names, else the systemd credential, else None.
-
-    Args:
-        setting: name of the setting, for messages.
-        path: value of the setting; may be empty.
-        name: name of the credential in `folder`.
-        folder: credentials folder, or None.
-
-    Raises:
-        SinkError: the file cannot be read, or other users can read it.
-    """
-    if path:
-        return _checked(setting, Path(path))
-    credential = None if folder is None else folder / name
-    if credential is None or not _has_content(credential):
-        return None
-    return credential
-
-
-def read_secret(path: Path) -> str:
-    """Return the file's first line.
-
-    Raises:
-        SinkError: the file cannot be read, is not UTF-8 text, or its first line is empty.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise SinkError(f"{path}: expected a password as UTF-8 text, found something else: write it again") from error
-    except OSError as error:
-        raise SinkError(f"{path}: expected a password, found: {error.strerror}: may this user read it?") from error
-    if not lines or not lines[0]:
-        raise SinkError(f"{path}: expected a password on the first line, found none: write it there")
-    return lines[0]
-
-
-def _checked(setting: str, path: Path) -> Path:
-    try:
-        mode = path.stat().st_mode
-        is_file = stat.S_ISREG(mode)
-        if is_file:  # opening a pipe would block until somebody writes to it
-            path.open("rb").close()
-    except OSError as error:
-        raise SinkError(
-            f"{setting}: expected a file that this user can read at {path}, found: {error.strerror}: "
-            "create it, or for a service store the credential described in docs/mqtt.md"
-        ) from error
-    if not is_file:
-        raise SinkError(f"{setting}: expected a file at {path}, found something else: name a file")
-    if mode & stat.S_IRWXO:
-        raise SinkError(
-            f"{setting}: expected a file that others cannot read, found {path} with mode "
-            f"{stat.S_IMODE(mode):04o}: chmod 600 {path}"
-        )
-    return path
-
-
-def _has_content(path: Path) -> bool:
-    """Return whether the file holds more than the empty line that the unit provides when no secret is stored."""
-    try:
-        return bool(path.read_bytes().strip())
-    except OSError:
-        return False
 
 
 def _tls_context(settings: MqttSettings, credentials: Path | None) -> ssl.SSLContext | None:
@@ -173,9 +99,9 @@ def _trust(ca_file: str) -> ssl.SSLContext:
 def _load_client_certificate(context: ssl.SSLContext, settings: MqttSettings, credentials: Path | None) -> None:
     """Load the certificate that identifies this device to the broker; its key may be in the same file."""
     certificate = Path(settings.certificate_file)
-    key = find_secret("mqtt.key_file", settings.key_file, KEY, credentials)
+    key = find_secret("mqtt.key_file", settings.key_file, KEY, credentials, error_type=SinkError)
     if key is None:  # then the certificate's file holds the key and must not be readable by others either
-        find_secret("mqtt.certificate_file", settings.certificate_file, KEY, None)
+        find_secret("mqtt.certificate_file", settings.certificate_file, KEY, None, error_type=SinkError)
     try:
         context.load_cert_chain(certificate, key, password=lambda: "")  # else OpenSSL would prompt at the terminal
     except (OSError, ValueError) as error:

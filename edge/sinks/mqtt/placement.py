@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from edge.device.files import atomic_write
+from edge.device.secret_files import credentials_folder
 from edge.device.state import state_folder
 from edge.errors import SinkError
 from edge.settings.sinks import MqttSettings
@@ -143,7 +144,7 @@ def remove_device(placement: Placement, environment: Mapping[str, str]) -> None:
         SinkError: the broker cannot be reached, or refuses it.
     """
     # paho-mqtt is optional
-    from edge.sinks.mqtt.broker import credentials_folder, read_broker_config  # noqa: PLC0415
+    from edge.sinks.mqtt.broker import read_broker_config  # noqa: PLC0415
     from edge.sinks.mqtt.connection import Connection, Message  # noqa: PLC0415
     from edge.sinks.mqtt.topics import name_topics  # noqa: PLC0415
 

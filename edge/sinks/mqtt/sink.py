@@ -10,12 +10,13 @@ import msgspec
 
 from edge.device import clock
 from edge.device.info import board_name
+from edge.device.secret_files import credentials_folder
 from edge.records import Observation
 from edge.settings.sinks import MqttSettings
 from edge.sinks.base import Sink
 from edge.sinks.log.events import ChangeEvents
 from edge.sinks.log.lines import COUNTS, Line, counts_line
-from edge.sinks.mqtt.broker import credentials_folder, read_broker_config
+from edge.sinks.mqtt.broker import read_broker_config
 from edge.sinks.mqtt.discovery import NO_ATTRIBUTES, describe_device
 from edge.sinks.mqtt.placement import Placement, PlacementMemory, queue_path
 from edge.sinks.mqtt.publisher import Publisher

@@ -138,7 +138,7 @@ def test_a_number_is_a_camera(monkeypatch, rig):
 
 def test_a_path_that_does_not_exist_names_the_valid_values():
     """The error for a misspelt value lists everything that `use` accepts."""
-    with pytest.raises(MediaError, match="expected auto, camera, picamera, 0, /dev/videoN, scene:NAME, or the path"):
+    with pytest.raises(MediaError, match="camera, picamera, 0, /dev/videoN, a URL, scene:NAME, or the path"):
         open_source(SourceSettings(use="nowhere.mp4"))
 
 
