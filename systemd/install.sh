@@ -3,6 +3,8 @@
 set -euo pipefail
 
 source_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+started_in=$PWD
+cd / # so that nothing is read from a folder that others may write to
 # shellcheck source=SCRIPTDIR/installer/say.sh
 . "$source_root/systemd/installer/say.sh"
 # shellcheck source=SCRIPTDIR/installer/paths.sh
@@ -42,7 +44,7 @@ read_options() {
     while (($#)); do
         case $1 in
             --dry-run) dry_run=1 ;;
-            --wheels) (($# > 1)) || fail 2 "expected a folder after --wheels, found none"; wheels=$2; shift ;;
+            --wheels) (($# > 1)) || fail 2 "expected a folder after --wheels, found none"; wheels=$(from_start "$2"); shift ;;
             --no-apt) use_apt="" ;;
             --no-start) use_start="" ;;
             --rollback) rollback=1 ;;

@@ -3,6 +3,9 @@
 set -euo pipefail
 
 source_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck disable=SC2034  # paths.sh reads it
+started_in=$PWD
+cd / # so that nothing is read from a folder that others may write to
 # shellcheck source=SCRIPTDIR/installer/say.sh
 . "$source_root/systemd/installer/say.sh"
 # shellcheck source=SCRIPTDIR/installer/paths.sh

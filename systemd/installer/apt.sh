@@ -3,7 +3,7 @@
 
 install_packages() {
     local missing=()
-    [ -n "$(pip_wheel)" ] || "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+    [ -n "$(pip_wheel)" ] || "$PYTHON" -I -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
     has_package python3-picamera2 || missing+=(python3-picamera2)
     [ "${#missing[@]}" -gt 0 ] || return 0
     step "updating apt's package lists" update_lists

@@ -67,7 +67,7 @@ copy_sources() { # FOLDER
 make_environment() { # FOLDER
     local options=(--system-site-packages)
     [ -z "$(pip_wheel)" ] || options+=(--without-pip)
-    quietly "$PYTHON" -m venv "${options[@]}" "$1/venv"
+    quietly "$PYTHON" -I -m venv "${options[@]}" "$1/venv"
     # Adds the version's folder to the environment's path, relative to its site-packages.
     echo ../../../.. >"$(echo "$1"/venv/lib/python3.*/site-packages)/edge-emotion.pth"
     put_command "$1" >"$1/venv/bin/edge-emotion"
@@ -98,13 +98,18 @@ END
 
 install_wheels() { # FOLDER
     local python=$1/venv/bin/python pip=(-m pip) source=()
-    [ -z "$(pip_wheel)" ] || pip=("$(pip_wheel)/pip")
+    if [ -n "$(pip_wheel)" ]; then # a copy, which nobody else can change between the check and its use
+        quietly cp -- "$(pip_wheel)" "$1/tmp"
+        pip=("$1/tmp/$(basename "$(pip_wheel)")")
+        check_pip "${pip[0]}"
+        pip=("${pip[0]}/pip")
+    fi
     [ -z "$wheels" ] || source=(--no-index --find-links "$wheels")
     requirements "$1" >"$1/tmp/requirements.txt"
     # pip's temporary files go to the disk whose free space was checked: /tmp may be small and in memory.
-    TMPDIR=$1/tmp quietly "$python" "${pip[@]}" install --quiet --disable-pip-version-check --no-cache-dir --no-compile \
+    TMPDIR=$1/tmp quietly "$python" -I "${pip[@]}" install --quiet --disable-pip-version-check --no-cache-dir --no-compile \
         --only-binary :all: --no-deps --require-hashes "${source[@]}" -r "$1/tmp/requirements.txt"
-    [ -n "$(pip_wheel)" ] || quietly "$python" -m pip uninstall --quiet --yes setuptools pip
+    [ -n "$(pip_wheel)" ] || quietly "$python" -I -m pip uninstall --quiet --yes setuptools pip
     # No pip needs the others, because a version is built and removed as a whole.
     quietly detector_files "$1" ! \( "${detector_models[@]}" \) -delete
 }

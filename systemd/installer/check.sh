@@ -22,8 +22,12 @@ check_system() {
 }
 
 check_python() {
+    case $PYTHON in
+        /*) ;;
+        *) fail 2 "expected an absolute path in PYTHON, found $PYTHON: PYTHON=/usr/bin/python3" ;;
+    esac
     [ -x "$PYTHON" ] || fail 2 "expected Python at $PYTHON, found none: sudo apt install python3"
-    python_version=$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    python_version=$("$PYTHON" -I -c 'import sys; print("%d.%d" % sys.version_info[:2])')
     case $python_version in
         3.11 | 3.12 | 3.13) ;;
         *) fail 2 "expected Python 3.11 to 3.13, found $python_version at $PYTHON: use Raspberry Pi OS Bookworm or Trixie" ;;
@@ -32,6 +36,14 @@ check_python() {
 
 check_wheels() {
     [ -z "$wheels" ] || [ -d "$wheels" ] || fail 2 "expected a folder of wheels, found no such folder: $wheels"
+    [ -z "$(pip_wheel)" ] || check_pip "$(pip_wheel)"
+}
+
+check_pip() { # WHEEL. pip checks the hashes of all other wheels, but runs before anything could check its own.
+    local digest
+    digest=$(sha256sum -- "$1") || fail 2 "expected a wheel of pip, found none that can be read: $1"
+    grep -q -- "--hash=sha256:${digest%% *}\\b" "$source_root/systemd/installer/pip.txt" ||
+        fail 2 "expected the pip of systemd/installer/pip.txt, found another or a changed one: $1"
 }
 
 check_files() { # checks the hashes of a release archive

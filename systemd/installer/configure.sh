@@ -20,6 +20,6 @@ put() { # FROM TO: atomic
 create_token() { # only root can read it; systemd passes it to the service
     local file=$DESTDIR$token
     quietly install -D -m 600 /dev/null "$file.part"
-    quietly "$PYTHON" -c 'import secrets, sys; open(sys.argv[1], "w").write(secrets.token_urlsafe(32) + "\n")' "$file.part"
+    quietly "$PYTHON" -I -c 'import secrets, sys; open(sys.argv[1], "w").write(secrets.token_urlsafe(32) + "\n")' "$file.part"
     quietly mv -T "$file.part" "$file"
 }

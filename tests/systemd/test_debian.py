@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from fake_root import REPOSITORY, start
+from pack_wheels import lock_of
 
 TOOLS = Path(os.environ.get("EDGE_EMOTION_DIST_TOOLS", REPOSITORY / ".venv-dist/bin"))
 DEBIAN = REPOSITORY / "systemd" / "debian"
@@ -67,6 +68,8 @@ def test_the_installer_leaves_unit_and_command_to_dpkg(unpacked, environment, pl
     assert f"/{unpacked.relative_to(place)}/systemd/install.sh\n" in (place / "DEBIAN/postinst").read_text()
     for lock in (release() / "edge").glob("requirements*.txt"):  # apt's numpy is not here
         shutil.copy(lock, unpacked / "edge")
+    pips = "".join(lock_of(pip) for pip in wheels.glob("pip-*"))
+    (unpacked / "systemd/installer/pip.txt").write_text(pips)
     done = start(unpacked / "systemd/install.sh", "--wheels", wheels, environment=environment)
     assert done.returncode == 0, done.stderr
     assert str((place / "usr/bin/edge-emotion").readlink()) == "/opt/edge-emotion/current/venv/bin/edge-emotion"
