@@ -62,6 +62,11 @@ class ViewOptions:
             raise ConfigError(
                 "--view, --annotate: expected privacy.counts_only = false, found true: pictures may not be shown"
             )
+        if self and settings.privacy.picture != "full":
+            raise ConfigError(
+                f'--view, --annotate: expected privacy.picture = "full", found "{settings.privacy.picture}": '
+                "pictures may not be shown as they are"
+            )
         if self.annotate is None:
             return
         codec_of(self.annotate)

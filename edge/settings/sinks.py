@@ -205,7 +205,8 @@ class PrivacySettings(SettingsSection, frozen=True):
         counts_only: sinks get only how often each emotion was seen in each minute: no face, no position, no time of a
             single reading, and no picture.
         retention_days: a line of a rotated log is kept for no longer than this, days; 0 for as long as [log] has room.
-        picture: what the live page shows: the `full` picture, a `blur` with the faces painted over, or `boxes` alone.
+        picture: what the live page shows: the `full` picture, a `blur` of a few large cells with the faces painted
+            over, or `boxes` alone. The window and the annotated video exist with `full` only.
     """
 
     counts_only: bool = False

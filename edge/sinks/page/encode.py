@@ -14,10 +14,12 @@ from edge.sinks.video.annotate import draw_readings
 PictureMode: TypeAlias = Literal["full", "blur", "boxes", "counts"]
 """How much of the picture the page shows; `boxes` and `counts` show none of it."""
 
-COARSE_COLUMNS = 24
-"""Width of the blurred picture, in columns. An undetected face that fills a third of the picture is 8 columns wide.
+COARSE_CELLS = 6
+"""Cells of a blurred picture along its shorter side. A face that fills the whole picture, and that the detector misses,
+is 6 x 9 cells large in a tall picture and 4 x 6 in a wide one.
 
-Source: Sinha et al. 2006, "Face Recognition by Humans": well known faces are still named at 7 x 10 pixels, not below.
+Source: Sinha et al. 2006, "Face Recognition by Humans": familiar faces are still named at 7 x 10 pixels. Nets that are
+trained on coarse pictures recognise a known few in them (McPherson et al. 2016, arXiv 1609.00408): `boxes` hides those.
 """
 
 FACE_SCALE = 1.6
@@ -66,10 +68,10 @@ def _encode(frame: FrameWithReadings, *, mode: PictureMode, width: int, quality:
 
 
 def blur(picture: NDArray[np.uint8], frame: FrameWithReadings) -> NDArray[np.uint8]:
-    """Return a picture of the same size in which nobody can be recognised.
+    """Return a picture of the same size that shows large areas of light and colour, and no face.
 
-    Detected faces are painted over first, so that no pixel of them remains. Then the whole picture is made coarse, so
-    that an undetected face, such as one in profile, cannot be recognised either.
+    Detected faces are painted over first, so that no pixel of them remains. Then the whole picture is made so coarse
+    that an undetected face, such as one in profile, is too coarse for people to recognise even if it fills the picture.
 
     Args:
         picture: (H, W) or (H, W, 3) uint8.
@@ -80,6 +82,7 @@ def blur(picture: NDArray[np.uint8], frame: FrameWithReadings) -> NDArray[np.uin
     for reading in frame.observation.readings:
         box = reading.box.expanded(FACE_SCALE).clipped(width, height)
         painted[box.y : box.y + box.h, box.x : box.x + box.w] = PAINT
-    rows = max(1, round(COARSE_COLUMNS * height / width))
-    coarse = cv2.resize(painted, (COARSE_COLUMNS, rows), interpolation=cv2.INTER_AREA)
+    cells_per_px = COARSE_CELLS / min(height, width)
+    columns, rows = (max(1, round(side * cells_per_px)) for side in (width, height))
+    coarse = cv2.resize(painted, (columns, rows), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)

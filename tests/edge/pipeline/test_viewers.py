@@ -136,6 +136,17 @@ def test_with_counts_only_no_picture_is_shown(tmp_path, settings, asked):
         run(private, json_output=False, views=ViewOptions(**asked))
 
 
+@pytest.mark.parametrize("asked", [{"view": True}, {"annotate": "out.mp4"}])
+@pytest.mark.parametrize("picture", ["blur", "boxes"])
+def test_with_a_reduced_picture_none_is_shown_in_full(tmp_path, settings, asked, picture):
+    """Window and video show pictures as they are, so they are refused where the page may not show them so."""
+    private = Settings(source=settings.source, log=settings.log, privacy=PrivacySettings(picture=picture))
+    if "annotate" in asked:
+        asked["annotate"] = tmp_path / asked["annotate"]
+    with pytest.raises(ConfigError, match=r"expected privacy\.picture = .full., found"):
+        run(private, json_output=False, views=ViewOptions(**asked))
+
+
 def test_an_unknown_suffix_is_rejected_before_anything_is_opened(tmp_path):
     """A suffix without a codec is reported first, even if the source does not exist."""
     nowhere = Settings(source=SourceSettings(use="nowhere.mp4"))

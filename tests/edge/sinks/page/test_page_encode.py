@@ -1,12 +1,14 @@
 """The page receives only as much of a picture as the privacy setting allows."""
 
+from importlib.resources import files
+
 import cv2
 import numpy as np
 import pytest
 from samples import FACE, make_frame_with_readings, make_reading
 
 from edge.settings.schema import DetectSettings
-from edge.sinks.page.encode import COARSE_COLUMNS, blur, jpeg_encoder
+from edge.sinks.page.encode import blur, jpeg_encoder
 from edge.vision.haar import HaarDetector
 
 
@@ -68,14 +70,55 @@ def test_blur_paints_over_hair_and_chin():
     assert blurred[around.y : around.y + around.h, around.x : around.x + around.w].max() < 200
 
 
-def test_blur_hides_an_undetected_face(scene):
+def test_the_detector_finds_no_face_in_a_blurred_picture(scene):
     """Without any reading the picture is still too coarse for the detector that finds the face in the original."""
     assert detect(scene)
-    blurred = blur(scene, make_frame_with_readings(picture=scene))
-    assert not detect(blurred)
-    rows = round(COARSE_COLUMNS * 480 / 640)
-    small = cv2.resize(scene, (COARSE_COLUMNS, rows), interpolation=cv2.INTER_AREA)
-    assert np.array_equal(blurred, cv2.resize(small, (640, 480), interpolation=cv2.INTER_LINEAR))
+    assert not detect(blur(scene, make_frame_with_readings(picture=scene)))
+
+
+SHAPES = [(480, 640), (640, 480), (1080, 1920), (64, 640), (500, 500)]
+
+
+@pytest.fixture(params=SHAPES, ids=lambda shape: f"{shape[1]}x{shape[0]}")
+def undetected(request):
+    """A picture that a photographed face fills, of which there is no reading; and the face's height in px."""
+    height, width = request.param
+    face = cv2.imread(str(files("edge") / "assets/astronaut_face.png"), cv2.IMREAD_GRAYSCALE)
+    scale = min(height / face.shape[0], width / face.shape[1])
+    face = cv2.resize(face, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)[:height, :width]
+    picture = np.full((height, width), 90, np.uint8)
+    top, left = (height - face.shape[0]) // 2, (width - face.shape[1]) // 2
+    picture[top : top + face.shape[0], left : left + face.shape[1]] = face
+    return picture, face.shape[0]
+
+
+def energy_above(picture, cycles_per_px):
+    """Return the energy of a picture's detail that is finer than a spatial frequency."""
+    spectrum = np.fft.fft2(picture.astype(float) - picture.mean())
+    frequency = np.hypot(np.fft.fftfreq(picture.shape[0])[:, None], np.fft.fftfreq(picture.shape[1])[None])
+    return float((np.abs(spectrum[frequency > cycles_per_px]) ** 2).sum())
+
+
+def test_an_undetected_face_keeps_no_detail_by_which_people_recognise(undetected):
+    """Of the detail finer than 7 x 10 pixels a face can hold, less than a fiftieth of the energy is left."""
+    picture, face_px = undetected
+    blurred = blur(picture, make_frame_with_readings(picture=picture))
+    finest = 10 / 2 / face_px  # ten pixels over the height of a face hold five cycles
+    assert energy_above(blurred, finest) < energy_above(picture, finest) / 50
+
+
+@pytest.mark.parametrize(("height", "width"), SHAPES)
+def test_a_blurred_picture_depends_on_a_few_means_alone(height, width):
+    """Whatever the detail is, pictures with the same mean in each cell give the same result."""
+    rows, columns = (round(side * 6 / min(height, width)) for side in (height, width))
+    assert min(rows, columns) == 6
+    rng = np.random.default_rng(5)
+    cells = rng.integers(60, 196, (rows, columns)).astype(np.uint8)
+    plain = cv2.resize(cells, (columns * 40, rows * 40), interpolation=cv2.INTER_NEAREST)
+    checks = np.indices(plain.shape).sum(axis=0) % 2 * 100 - 50  # changes every pixel, and no mean
+    detailed = (plain.astype(int) + checks).astype(np.uint8)
+    results = [blur(picture, make_frame_with_readings(picture=picture)) for picture in (plain, detailed)]
+    assert np.abs(results[0].astype(int) - results[1]).max() <= 1
 
 
 def test_encoding_does_not_change_the_frame(scene):
