@@ -60,6 +60,10 @@ def _run_stage(words: list[str]) -> int:
         return _log_error(error, error.exit_code, debug=False)
 
 
+_UMASK = 0o027
+"""Permission bits that no file of a run has, whatever the user's umask allows: a log tells who was there, and when."""
+
+
 def _log_error(error: Exception, exit_code: int, *, debug: bool) -> int:
     if exit_code:
         kind = "" if isinstance(error, EdgeError) else f"unexpected {type(error).__name__}: "
@@ -71,6 +75,7 @@ def _run(options: argparse.Namespace) -> int:
     from edge.cli.run import run
     from edge.pipeline.sinks import ViewOptions
 
+    os.umask(os.umask(0o077) | _UMASK)
     if "WATCHDOG_USEC" in os.environ:
         faulthandler.enable()  # the watchdog ends a hung run with SIGABRT: the journal then shows where each thread was
     views = ViewOptions(view=options.view, annotate=options.annotate)

@@ -21,6 +21,15 @@ _SET_FROM_RTC = "sys/class/rtc/*/hctosys"
 """1 if the kernel took the time from this hardware clock at boot. Source: Linux, admin-guide/rtc.rst."""
 
 
+def is_synchronized(*, root: Path = ROOT) -> bool:
+    """Return whether systemd-timesyncd has set the clock from a time server since the machine was started.
+
+    Args:
+        root: the folder that holds /run.
+    """
+    return (root / _TIMESYNC / "synchronized").exists()
+
+
 def is_set(now: datetime | None = None, *, root: Path = ROOT) -> bool:
     """Return False if there is evidence that the clock is not set.
 

@@ -101,8 +101,8 @@ class GapFinder:
             self._gaps.add(timestamp - line.duration_s, timestamp, BAD_PICTURE, self._period)
         elif line.event == "started" and previous is not None:
             self._gaps.add(previous, timestamp, SWITCHED_OFF if self._stopped else POWER_CUT, self._period)
-        elif previous is not None and timestamp - previous > self._max_silence_s(line):
-            self._gaps.add(previous, timestamp, SILENT, self._period)
+        elif previous is not None and (elapsed_s := _elapsed_s(line, previous, timestamp)) > self._max_silence_s(line):
+            self._gaps.add(timestamp - elapsed_s, timestamp, SILENT, self._period)
         self._stopped = line.event == "stopped"
         if line.event in {"started", "gap", "clock"}:
             self._last_summary = None
@@ -117,3 +117,13 @@ class GapFinder:
         """Return the longest time before `line` that is no gap, s."""
         covered_s = line.duration_s if line.event == "counts" else 0.0
         return _MISSED_SUMMARIES * max(self._interval_s or _DEFAULT_INTERVAL_S, MIN_GAP_S) + covered_s
+
+
+def _elapsed_s(line: LogLine, previous: float, timestamp: float) -> float:
+    """Return the time between two lines, s; a line that says how far the clock was set takes that off."""
+    elapsed_s = timestamp - previous
+    if line.event != "clock":
+        return elapsed_s
+    corrected_s = abs(elapsed_s - line.stepped_s)
+    # Times from before the clock was set for the first time are corrected already.
+    return corrected_s if elapsed_s < 0 else min(elapsed_s, corrected_s)

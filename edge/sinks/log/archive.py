@@ -18,6 +18,7 @@ from pathlib import Path
 from edge.device import clock
 from edge.device.files import sync_folder
 from edge.errors import SinkError
+from edge.sinks.log.ahead import ClockAhead
 from edge.sinks.log.rotated_names import GZIP_SUFFIX, RotatedFile, next_name, rotated_files
 
 log = logging.getLogger(__name__)
@@ -66,14 +67,25 @@ class RetentionLimits:
 class Archive:
     """The rotated files of a log."""
 
-    def __init__(self, path: Path, limits: RetentionLimits, *, is_clock_set: Callable[[], bool] = clock.is_set) -> None:
+    def __init__(
+        self,
+        path: Path,
+        limits: RetentionLimits,
+        *,
+        is_clock_set: Callable[[], bool] = clock.is_set,
+        is_clock_ahead: Callable[[], bool] | None = None,
+    ) -> None:
         """Prepare to archive a log; no file is touched yet.
 
         Args:
             path: the log. If it is a symbolic link, its rotated files go next to the target.
             limits: how much is kept.
             is_clock_set: returns whether the wall clock is right.
+            is_clock_ahead: returns whether the wall clock may be ahead, in which case no file is removed for its age;
+                None for a `ClockAhead` of this log.
         """
+        self._is_clock_ahead = is_clock_ahead or ClockAhead(path.resolve())
+        self._has_warned = False
         self._limits = limits
         self._path = path.resolve()
         self._is_clock_set = is_clock_set
@@ -121,10 +133,14 @@ class Archive:
 
     def _prune(self) -> None:
         files = rotated_files(self._path)
+        expired, is_ahead = self._count_expired(files), self._is_clock_ahead()
+        if expired and is_ahead:
+            self._warn_of_clock(expired)
+            expired = 0
         sizes = [file.path.stat().st_size for file in files]
         with suppress(FileNotFoundError):  # the log was rotated a moment ago
             sizes.append(self._path.stat().st_size)
-        excess, expired = sum(sizes) - self._limits.max_bytes, self._count_expired(files)
+        excess = sum(sizes) - self._limits.max_bytes
         for number, (file, size) in enumerate(zip(files, sizes, strict=False)):
             if number < expired:
                 reason = "it is too old"
@@ -137,6 +153,16 @@ class Archive:
             file.path.unlink()
             excess -= size
             log.info("%s: removed: %s", file.path, reason)
+
+    def _warn_of_clock(self, count: int) -> None:
+        if not self._has_warned:
+            log.warning(
+                "%s: expected a clock at most a day ahead of the log, found one that makes %d files too old: they are "
+                "kept until a time server confirms it, or for a day: set the clock if it is wrong",
+                self._path,
+                count,
+            )
+        self._has_warned = True
 
     def _count_expired(self, files: list[RotatedFile]) -> int:
         """Return how many of the files, which are sorted by age, contain lines beyond the maximum age.

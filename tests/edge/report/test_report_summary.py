@@ -260,6 +260,16 @@ def test_a_summary_without_faces_ends_all_visits(summarize):
     assert seconds_of(summarize(text)) == {"happy": 60.0}
 
 
+@pytest.mark.parametrize("stepped_s", [31_536_000.0, -31_536_000.0], ids=["ahead", "back"])
+def test_a_step_of_the_clock_is_no_gap(summarize, stepped_s):
+    """A clock that is set by a year, in either direction, makes no year of silence."""
+    text = event(0, "started") + event(10, "summary", frames=5)
+    text += event(20 + stepped_s, "clock", stepped_s=stepped_s) + event(30 + stepped_s, "stopped")
+    assert summarize(text).cameras.gaps.total == {}
+    silent = event(0, "started") + event(9000 + stepped_s, "clock", stepped_s=stepped_s)
+    assert summarize(silent).cameras.gaps.total == {SILENT: (1, 9000.0)}
+
+
 def test_times_from_before_the_clock_was_set_are_corrected(summarize):
     """A `clock` line corrects the lines of its run; those of an earlier run stay uncorrected and are counted."""
     wrong = -3 * 365 * 86400

@@ -17,6 +17,7 @@ from edge.sinks.log.file import LinesFile
 from edge.sinks.log.rotated_names import rotated_files
 
 DAY_S = 86400.0
+RIGHT = bool  # bool() is False: the clock is not ahead
 NO_LIMITS = RetentionLimits(max_bytes=1 << 40)
 
 
@@ -129,7 +130,9 @@ def test_files_are_removed_at_their_maximum_age(log_path):
     """A file that may span a day is removed a day early, when its first line reaches the maximum age."""
     for days in (9, 8, 6.1, 5.9, 1):
         rotate(log_path, line(days_ago(days)))
-    Archive(log_path, RetentionLimits(max_bytes=1 << 40, max_age_s=7 * DAY_S, max_file_span_s=DAY_S)).tidy()
+    Archive(
+        log_path, RetentionLimits(max_bytes=1 << 40, max_age_s=7 * DAY_S, max_file_span_s=DAY_S), is_clock_ahead=RIGHT
+    ).tidy()
     assert numbers(log_path) == [4, 5]
 
 
@@ -138,9 +141,9 @@ def test_a_file_without_a_time_is_as_old_as_the_next_one(log_path):
     rotate(log_path, line(datetime(1970, 1, 1, tzinfo=UTC), clock="unset"))
     rotate(log_path, line(days_ago(3)))
     os.utime(rotated_files(log_path)[0].path, (0, 0))
-    Archive(log_path, RetentionLimits(max_bytes=1 << 40, max_age_s=7 * DAY_S)).tidy()
+    Archive(log_path, RetentionLimits(max_bytes=1 << 40, max_age_s=7 * DAY_S), is_clock_ahead=RIGHT).tidy()
     assert numbers(log_path) == [1, 2]
-    Archive(log_path, RetentionLimits(max_bytes=1 << 40, max_age_s=2 * DAY_S)).tidy()
+    Archive(log_path, RetentionLimits(max_bytes=1 << 40, max_age_s=2 * DAY_S), is_clock_ahead=RIGHT).tidy()
     assert numbers(log_path) == []
 
 
@@ -150,7 +153,7 @@ def test_while_the_clock_is_not_set_the_modification_time_gives_the_age(log_path
         rotate(log_path, line(days_ago(days), clock="unset"))
         os.utime(log_path.parent / names(log_path)[-1], (days_ago(days).timestamp(),) * 2)
     limits = RetentionLimits(max_bytes=1 << 40, max_age_s=7 * DAY_S)
-    Archive(log_path, limits, is_clock_set=lambda: False).tidy()
+    Archive(log_path, limits, is_clock_set=lambda: False, is_clock_ahead=RIGHT).tidy()
     assert numbers(log_path) == [2]
 
 
