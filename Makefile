@@ -165,6 +165,10 @@ test-pi-user: .venv/ready ## run tests, golden run and instruction budget on emu
 test-pi-vm: .venv/ready .venv-dist/ready ## install and test the service in an emulated Pi (with sudo; docs/emulated-pi.md)
 	@tests/pi/vm
 
+.PHONY: test-homeassistant
+test-homeassistant: .venv-dev/ready ## check discovery, history and automations with a real Home Assistant (docs/homeassistant.md); ARGS="--only crash"
+	@.venv-dev/bin/python tests/homeassistant $(ARGS)
+
 clean: ## remove the Python environments
 	rm -rf .venv .venv-dev .venv-tflite .venv-peers .venv-dist
 
