@@ -35,9 +35,10 @@ main() {
     step "removing $unit" remove_unit
     step "removing $root" remove_versions
     remove "$command_link"
-    remove "$DESTDIR/var/lib/edge-emotion" "$DESTDIR/var/lib/private/edge-emotion"
+    remove "$DESTDIR/var/lib"/{,private/}edge-emotion{,@*}
     if [ -n "$purge" ]; then
-        remove "$drop_ins" "$DESTDIR${config%/*}" "$DESTDIR/var/log/edge-emotion" "$DESTDIR/var/log/private/edge-emotion"
+        remove "$drop_ins" "$DESTDIR/etc/systemd/system"/edge-emotion@*.service.d "$DESTDIR${config%/*}" \
+            "$DESTDIR/var/log"/{,private/}edge-emotion{,@*}
     else
         local purged="--purge removes"
         ! is_packaged || purged="sudo apt purge edge-emotion removes"
@@ -45,12 +46,20 @@ main() {
     fi
 }
 
-stop() { control stop "$unit" >/dev/null 2>&1 || true; }
+stop() { control stop "$unit" "edge-emotion@*.service" >/dev/null 2>&1 || true; }
 
 remove_unit() {
+    local link folder
     ! has_systemd || control disable "$unit" >/dev/null 2>&1 || true
-    rm -f -- "$unit_file" "$drop_ins"/{backoff,pins,network}.conf
-    [ ! -d "$drop_ins" ] || rmdir --ignore-fail-on-non-empty "$drop_ins" # files that the user has added stay
+    for link in "$DESTDIR/etc/systemd/system/multi-user.target.wants"/edge-emotion@*.service; do
+        [ ! -L "$link" ] || rm -f -- "$link"
+    done
+    rm -f -- "$unit_file" "$template_file"
+    for folder in "$drop_ins" "$DESTDIR/etc/systemd/system"/edge-emotion@*.service.d; do
+        [ -d "$folder" ] || continue
+        rm -f -- "$folder"/{backoff,pins,network}.conf
+        rmdir --ignore-fail-on-non-empty "$folder" # files that the user has added stay
+    done
     ! is_booted || control daemon-reload
 }
 

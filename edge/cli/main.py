@@ -17,6 +17,7 @@ from edge.cli.streams import CLOSED, drop_output
 from edge.errors import EdgeError, OutputClosedError
 from edge.runtime.signals import SIGNALS
 from edge.service.journal import JournalHandler, LineFormatter, is_journal
+from edge.settings.instance import Instance, for_instance, parse_instance
 from edge.stages import COMMANDS as COMMANDS_OF_STAGES
 from edge.stages import run_stage
 
@@ -90,14 +91,18 @@ def _run(options: argparse.Namespace) -> int:
 def _doctor(options: argparse.Namespace) -> int:
     from edge.doctor.report import doctor
 
-    return doctor(options.config, camera=not options.no_camera, as_json=options.json)
+    instance = parse_instance(options.instance) if options.instance is not None else Instance()
+    return doctor(options.config, camera=not options.no_camera, as_json=options.json, instance=instance)
 
 
 def _status(options: argparse.Namespace) -> int:
     from edge.cli.status import show_status
     from edge.status import find_socket
 
-    return show_status(options.socket or find_socket(), watch=options.watch, as_json=options.json)
+    socket = options.socket
+    if options.instance is not None:
+        socket = parse_instance(options.instance).socket
+    return show_status(socket or find_socket(), watch=options.watch, as_json=options.json)
 
 
 def _report(options: argparse.Namespace) -> int:
@@ -137,6 +142,9 @@ def _run_settings(options: argparse.Namespace) -> "Settings":
     from edge.settings.schema import Settings
 
     settings = read_settings(options.config) if options.config else Settings()
+    if options.instance is not None:
+        instance = parse_instance(options.instance)
+        settings = for_instance(read_settings(instance.config), instance)
     return msgspec.structs.replace(
         settings,
         source=override(settings.source, use=options.source, loop=options.loop or None, rotate=options.rotate),

@@ -80,7 +80,11 @@ def _add_run(commands: "Commands") -> None:
         choices=tuple(CLASS_SETS),
         help="number of emotions to predict (default: all that the model has)",
     )
-    command.add_argument("--config", metavar="FILE", type=user_path, help="settings in TOML")
+    settings = command.add_mutually_exclusive_group()
+    settings.add_argument("--config", metavar="FILE", type=user_path, help="settings in TOML")
+    settings.add_argument(
+        "--instance", metavar="NAME", help="run as the service edge-emotion@NAME, with /etc/edge-emotion/NAME.toml"
+    )
     command.add_argument(
         "--log", metavar="FILE", help="the JSON-lines log, which is appended to (default: readings.jsonl)"
     )
@@ -102,7 +106,11 @@ def _add_doctor(commands: "Commands") -> None:
         epilog="exit codes: 0 it would run, else that of the first check that failed: 1 board or system, "
         "2 configuration or cascade, 3 camera or log, 4 model or interpreter",
     )
-    command.add_argument("--config", metavar="FILE", type=user_path, help="TOML settings (default: the installed ones)")
+    settings = command.add_mutually_exclusive_group()
+    settings.add_argument(
+        "--config", metavar="FILE", type=user_path, help="TOML settings (default: the installed ones)"
+    )
+    settings.add_argument("--instance", metavar="NAME", help="check the service edge-emotion@NAME")
     command.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
     command.add_argument("--no-camera", action="store_true", help="do not open the camera")
 
@@ -115,7 +123,9 @@ def _add_status(commands: "Commands") -> None:
     )
     command.add_argument("--watch", action="store_true", help="update every second, until Ctrl-C")
     command.add_argument("--json", action="store_true", help="print JSON, one line for each status")
-    command.add_argument(
+    service = command.add_mutually_exclusive_group()
+    service.add_argument("--instance", metavar="NAME", help="show the service edge-emotion@NAME")
+    service.add_argument(
         "--socket",
         metavar="FILE",
         type=user_path,

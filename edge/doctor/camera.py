@@ -7,11 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.device.state import SERVICE_STATE
 from edge.doctor.check import CAMERA_S, ENTER, READ, WRITE, Check, Context, Finding, failed, from_error, ok, warning
 from edge.errors import CameraAbsentError, CameraError, ConfigError, SourceError
-from edge.settings import INSTALLED_CONFIG
-from edge.sources.address import CREDENTIAL, is_network
+from edge.sources.address import is_network
 from edge.sources.v4l2_devices import Holder, check_camera, find_cameras, find_holder
 
 if TYPE_CHECKING:
@@ -161,16 +159,16 @@ def _open_and_judge(context: Context, secret: Path | None) -> Finding:
 def _secret_of_service(context: Context) -> Path | None:
     """Return the file of the service's credential for a network camera; None if the settings name another, or none."""
     settings = context.settings.source
-    secret = context.at(INSTALLED_CONFIG.with_name(CREDENTIAL))
-    is_service = context.config_path == context.at(INSTALLED_CONFIG)
+    secret = context.at(context.instance.camera_credentials)
+    is_service = context.config_path == context.at(context.instance.config)
     is_used = is_service and is_network(settings.use) and not settings.credentials_file
     return secret if is_used and secret.exists() else None
 
 
 def _state_folder(context: Context) -> Path | None:
     """Return the service's state folder if its configuration is checked and the user may read it, else None."""
-    folder = context.at(SERVICE_STATE)
-    is_service = context.config_path == context.at(INSTALLED_CONFIG)
+    folder = context.at(context.instance.state)
+    is_service = context.config_path == context.at(context.instance.config)
     return folder if is_service and folder.exists() and context.identity.may(folder, READ | ENTER) else None
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from edge.device.files import ROOT, read_text
 from edge.errors import ConfigError, EdgeError, ServiceError
-from edge.settings import INSTALLED_CONFIG
+from edge.settings.instance import Instance
 
 if TYPE_CHECKING:
     from edge.settings.schema import Settings
@@ -31,7 +31,6 @@ CAMERA_S = 45.0
 
 INSTALLED = "opt/edge-emotion/current"
 INSTALLER = f"sudo /{INSTALLED}/systemd/install.sh"
-UNIT = "edge-emotion.service"
 
 READ, WRITE, ENTER = 4, 2, 1
 """Permission bits."""
@@ -123,6 +122,7 @@ class Context:
 
     Attributes:
         config: the configuration given with `--config`; None for the installed one, if there is one.
+        instance: the service.
         root: the folder that holds /proc, /sys, /etc, /dev and /run.
         identity: the user.
         architecture: the kernel's.
@@ -132,6 +132,7 @@ class Context:
     """
 
     config: Path | None = None
+    instance: Instance = Instance()  # noqa: RUF009  # it is frozen
     root: Path = ROOT
     identity: Identity = field(default_factory=_current_identity)
     architecture: str = field(default_factory=platform.machine)
@@ -154,8 +155,8 @@ class Context:
     @cached_property
     def config_path(self) -> Path | None:
         """The configuration that the service would read; None if it would use the defaults."""
-        installed = self.at(INSTALLED_CONFIG)
-        return self.config or (installed if installed.exists() else None)
+        installed = self.at(self.instance.config)
+        return self.config or (installed if installed.exists() or self.instance.name else None)
 
     @cached_property
     def settings(self) -> "Settings":
@@ -169,21 +170,23 @@ class Context:
 
     @cached_property
     def _settings(self) -> "tuple[Settings, ConfigError | None]":
+        from edge.settings.instance import for_instance
         from edge.settings.load import read_settings
         from edge.settings.schema import Settings
 
         try:
-            return read_settings(self.config_path) if self.config_path else Settings(), None
+            settings = read_settings(self.config_path) if self.config_path else Settings()
+            return for_instance(settings, self.instance), None
         except ConfigError as error:
             return Settings(), error
 
     @cached_property
     def service(self) -> "Status | None":
         """The running service's status; None if no service responds."""
-        from edge.status import STATUS_SOCKET, query_status
+        from edge.status import query_status
 
         try:
-            return query_status(self.at(STATUS_SOCKET))
+            return query_status(self.at(self.instance.socket))
         except ServiceError:
             return None
 

@@ -10,23 +10,32 @@ from edge import __version__
 from edge.doctor.check import CheckStatus, Context
 from edge.doctor.runner import CHECKS, CheckResult, run_checks
 from edge.errors import printable
+from edge.settings.instance import Instance
 
 _NAME_WIDTH = max(len(check.name) for check in CHECKS)
 _STATUS_WIDTH = max(len(status) for status in CheckStatus)
 
 
-def doctor(config: Path | None, *, camera: bool, as_json: bool, stream: TextIO = sys.stdout) -> int:
+def doctor(
+    config: Path | None,
+    *,
+    camera: bool,
+    as_json: bool,
+    instance: Instance = Instance(),  # noqa: B008  # it is frozen
+    stream: TextIO = sys.stdout,
+) -> int:
     """Run all checks, print a line for each, and return the exit code: 0 if the service would run.
 
     Args:
         config: the configuration; None for the installed one, else the defaults.
         camera: whether to run the checks that open the camera.
         as_json: print one JSON object at the end instead of lines.
+        instance: the service to check.
         stream: where to print.
     """
     checks = [check for check in CHECKS if camera or check.family != "camera"]
     results = []
-    for result in run_checks(checks, Context(config)):
+    for result in run_checks(checks, Context(config, instance=instance)):
         results.append(result)
         if not as_json:
             print(printable(format_line(result)), file=stream, flush=True)

@@ -14,6 +14,7 @@ from edge.doctor import camera, log, machine, model, service, sinks
 from edge.doctor.check import Check, CheckStatus, Context, Finding, failed, from_error
 from edge.doctor.programs import run_program
 from edge.errors import EdgeError
+from edge.settings.instance import Instance
 
 CHECKS = (
     *machine.CHECKS,
@@ -71,7 +72,9 @@ def _run_on_thread(check: Check, context: Context) -> Finding:
 
 def _run_isolated(check: Check, context: Context) -> Finding:
     config = None if context.config is None else str(context.config.resolve())
-    request = json.dumps({"name": check.name, "config": config, "root": str(context.root)})
+    request = json.dumps(
+        {"name": check.name, "config": config, "instance": context.instance.name, "root": str(context.root)}
+    )
     command = [sys.executable, "-B", "-P", "-c", _CHILD, str(PROJECT), request]
     result = run_program(command, limit_s=check.limit_s)
     if result is None:
@@ -98,7 +101,9 @@ def child_main() -> None:
     os.dup2(2, 1)  # libraries print to standard output as well, where only the finding may appear
     request = json.loads(sys.argv[1])
     config = request["config"]
-    context = Context(config=Path(config) if config else None, root=Path(request["root"]))
+    context = Context(
+        config=Path(config) if config else None, instance=Instance(request["instance"]), root=Path(request["root"])
+    )
     check = next(check for check in CHECKS if check.name == request["name"])
     output.write(json.dumps(asdict(run_check(check, context))))
     output.flush()

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from edge.doctor.check import INSTALLED, INSTALLER, QUICK_S, UNIT, Check, Context, Finding, failed, ok, warning
+from edge.doctor.check import INSTALLED, INSTALLER, QUICK_S, Check, Context, Finding, failed, ok, warning
 from edge.doctor.programs import run_program
 from edge.errors import ConfigError, EdgeError, redact
 from edge.settings import INSTALLED_CONFIG
@@ -10,10 +10,6 @@ from edge.sources.address import is_network
 
 if TYPE_CHECKING:
     from edge.settings.schema import Settings
-
-NETWORK_DROP_IN = f"etc/systemd/system/{UNIT}.d/network.conf"
-
-_JOURNAL = f"journalctl -u {UNIT} -n 20 --no-pager shows why"
 
 _PROPERTIES = (
     "LoadState",
@@ -31,7 +27,8 @@ def _check_settings(context: Context) -> Finding:
     if path is None:
         return ok(f"the defaults: no --config is given, and there is no {INSTALLED_CONFIG}")
     if error is not None:
-        return failed(str(error), f"sudo nano {path}" if path.exists() else "give another --config")
+        missing = f"sudo cp {INSTALLED_CONFIG} {path}" if context.instance.name else "give another --config"
+        return failed(str(error), f"sudo nano {path}" if path.exists() else missing)
     return ok(f"{path}: profile {settings.profile}, source {redact(settings.source.use)}")
 
 
@@ -52,7 +49,7 @@ def _check_network(context: Context) -> Finding:
     if not context.at(INSTALLED).exists():
         return ok("not installed")
     names = ", ".join(sinks_on_network(context.settings))
-    is_open = context.at(NETWORK_DROP_IN).exists()
+    is_open = context.at(context.instance.drop_in_folder / "network.conf").exists()
     if names and not is_open:
         return warning(f"expected the unit's network open for {names}, found it closed", INSTALLER)
     if is_open and not names:
@@ -62,21 +59,22 @@ def _check_network(context: Context) -> Finding:
 
 def _check_unit(context: Context) -> Finding:
     """Report the unit's state; never a failure, because its past does not say whether it would run now."""
-    properties = _unit_properties()
+    unit = context.instance.unit
+    properties = _unit_properties(unit)
     if properties is None:
         return warning(f"expected systemd to respond within {QUICK_S / 3:.0f} s, found no response", "try again")
     if not properties:
         return ok("no systemd on this machine")
     if properties.get("LoadState") != "loaded":
         if context.at(INSTALLED).exists():
-            return warning(f"expected {UNIT}, found it {properties.get('LoadState', 'unknown')}", INSTALLER)
+            return warning(f"expected {unit}, found it {properties.get('LoadState', 'unknown')}", INSTALLER)
         return ok("not installed")
-    return _judge(properties)
+    return _judge(unit, properties)
 
 
-def _unit_properties() -> dict[str, str] | None:
+def _unit_properties(unit: str) -> dict[str, str] | None:
     """Return the unit's properties from systemd; empty without a systemd, None if it does not respond."""
-    result = run_program(["systemctl", "show", UNIT, f"--property={','.join(_PROPERTIES)}"], limit_s=QUICK_S / 3)
+    result = run_program(["systemctl", "show", unit, f"--property={','.join(_PROPERTIES)}"], limit_s=QUICK_S / 3)
     if result is None:
         return {}
     if result.exit_code is None:
@@ -84,24 +82,25 @@ def _unit_properties() -> dict[str, str] | None:
     return {key: value for key, _, value in (line.partition("=") for line in result.output.splitlines())}
 
 
-def _judge(properties: dict[str, str]) -> Finding:
+def _judge(unit: str, properties: dict[str, str]) -> Finding:
+    journal = f"journalctl -u {unit} -n 20 --no-pager shows why"
     state = properties.get("ActiveState", "unknown")
     restarts = int(properties.get("NRestarts") or 0)
     if state == "failed":
-        reason = f"{properties.get('Result')}, exit code {properties.get('ExecMainStatus')}{_last_error()}"
-        return warning(f"{UNIT} has failed ({reason})", f"{_JOURNAL}; then sudo systemctl restart {UNIT}")
+        reason = f"{properties.get('Result')}, exit code {properties.get('ExecMainStatus')}{_last_error(unit)}"
+        return warning(f"{unit} has failed ({reason})", f"{journal}; then sudo systemctl restart {unit}")
     if state not in {"active", "activating", "reloading"}:
-        return warning(f"{UNIT} is {state}", f"sudo systemctl enable --now {UNIT}")
+        return warning(f"{unit} is {state}", f"sudo systemctl enable --now {unit}")
     if restarts:
-        return warning(f"{UNIT} is {state}, restarted {restarts} times{_last_error()}", _JOURNAL)
+        return warning(f"{unit} is {state}, restarted {restarts} times{_last_error(unit)}", journal)
     if properties.get("UnitFileState") not in {"enabled", "enabled-runtime", "static"}:
-        return warning(f"{UNIT} is {state}, but will not start with the machine", f"sudo systemctl enable {UNIT}")
-    return ok(f"{UNIT} is {state} ({properties.get('SubState')})")
+        return warning(f"{unit} is {state}, but will not start with the machine", f"sudo systemctl enable {unit}")
+    return ok(f"{unit} is {state} ({properties.get('SubState')})")
 
 
-def _last_error() -> str:
+def _last_error(unit: str) -> str:
     """Return the unit's newest error in the journal, as the end of a sentence; empty if there is none."""
-    command = ["journalctl", "--unit", UNIT, "--priority", "err", "--lines", "1", "--output", "cat", "--quiet"]
+    command = ["journalctl", "--unit", unit, "--priority", "err", "--lines", "1", "--output", "cat", "--quiet"]
     result = run_program(command, limit_s=QUICK_S / 3)
     lines = result.output.strip().splitlines() if result is not None else []
     return f": {lines[-1]}" if lines else ""

@@ -29,7 +29,7 @@ doc=$root/usr/share/doc/edge-emotion
 systemd/release/stage.sh "$share" --without numpy
 mkdir -p "$root/DEBIAN" "$root/usr/bin" "$root/usr/lib/systemd/system" "$doc"
 ln -s /opt/edge-emotion/current/venv/bin/edge-emotion "$root/usr/bin/edge-emotion"
-install -m 644 systemd/edge-emotion.service "$root/usr/lib/systemd/system"
+install -m 644 systemd/edge-emotion.service systemd/edge-emotion@.service "$root/usr/lib/systemd/system"
 install -D -m 644 systemd/debian/lintian-overrides "$root/usr/share/lintian/overrides/edge-emotion"
 
 install -m 644 systemd/debian/copyright "$doc"

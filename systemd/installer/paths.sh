@@ -21,6 +21,9 @@ token=/etc/edge-emotion/web-token
 unit=edge-emotion.service
 unit_file=$DESTDIR/etc/systemd/system/$unit
 drop_ins=$unit_file.d
+# Further cameras: edge-emotion@NAME.service with the settings NAME.toml.
+template=edge-emotion@.service
+template_file=$DESTDIR/etc/systemd/system/$template
 command_link=$DESTDIR/usr/local/bin/edge-emotion
 
 # systemctl is used only for the running machine: not with DESTDIR, unless SYSTEMCTL names a program.
@@ -36,6 +39,17 @@ control() { "${SYSTEMCTL:-systemctl}" "$@"; }
 
 is_packaged() { # whether the Debian package has installed the unit, the command and apt's packages
     [ -e "$DESTDIR/usr/lib/systemd/system/$unit" ]
+}
+
+instances() { # the names of the instances that have settings
+    local file
+    for file in "$DESTDIR${config%/*}"/*.toml; do
+        [[ ! -e $file || $file = "$DESTDIR$config" ]] || basename "$file" .toml
+    done
+}
+
+drop_ins_of() { # NAME: of an instance
+    echo "$DESTDIR/etc/systemd/system/edge-emotion@$1.service.d"
 }
 
 current_release() { # the name of the current version; empty if there is none

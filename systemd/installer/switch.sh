@@ -23,6 +23,7 @@ switch_to() { # RELEASE
     else
         step "starting $unit, and waiting until it is ready" restart "$1"
     fi
+    [ -z "$(instances)" ] || step "restarting the instances that run" restart_instances
 }
 
 put_unit() { # RELEASE: installs that version's unit and drop-ins
@@ -31,14 +32,32 @@ put_unit() { # RELEASE: installs that version's unit and drop-ins
     put_drop_in "$from" backoff "" # of an earlier version, which waited up to five minutes before a restart
     # systemd does not start a unit with a group that does not exist.
     put_drop_in "$from" pins "$(! getent group gpio i2c spi >/dev/null || echo yes)"
-    put_drop_in "$from" network "$(sinks_on_network "$1")"
+    put_drop_in "$from" network "$(sinks_on_network "$1" "$config")"
+    put_template "$1"
     ! is_booted || quietly control daemon-reload
 }
 
+put_template() { # RELEASE: installs that version's template, and the drop-ins of each instance
+    local from=$versions/$1/systemd name drop_ins # the last one for put_drop_in
+    if [ ! -e "$from/$template" ]; then # a version from before there was one
+        is_packaged || rm -f -- "$template_file"
+        return
+    fi
+    is_packaged || put_with_prefix "$from/$template" "$template_file"
+    for name in $(instances); do
+        drop_ins=$(drop_ins_of "$name")
+        put_drop_in "$from" pins "$(! getent group gpio i2c spi >/dev/null || echo yes)"
+        [ ! -e "$drop_ins/pins.conf" ] || quietly sed -i "s|=-/run/edge-emotion$|=-/run/edge-emotion@%i|" "$drop_ins/pins.conf"
+        put_drop_in "$from" network "$(sinks_on_network "$1" "${config%/*}/$name.toml")"
+    done
+}
+
+restart_instances() { quietly control try-restart --no-block "edge-emotion@*.service"; }
+
 unit_text() { cat "$unit_file" "$drop_ins"/*.conf 2>/dev/null || true; }
 
-sinks_on_network() { # RELEASE: the enabled sinks that need a network
-    "$versions/$1/venv/bin/python" -I - "$DESTDIR$config" 2>/dev/null <<END || true
+sinks_on_network() { # RELEASE CONFIG: what needs a network: enabled sinks, and the source if it is a URL
+    "$versions/$1/venv/bin/python" -I - "$DESTDIR$2" 2>/dev/null <<END || true
 import pathlib, sys
 from edge.settings.load import read_settings
 try:

@@ -76,6 +76,7 @@ def test_the_installer_leaves_unit_and_command_to_dpkg(unpacked, environment, pl
     assert (place / "opt/edge-emotion/current/venv/bin/edge-emotion").exists()
     assert (place / "etc/edge-emotion/edge.toml").exists()
     assert not (place / "etc/systemd/system/edge-emotion.service").exists()
+    assert not (place / "etc/systemd/system/edge-emotion@.service").exists()
     assert not (place / "usr/local/bin/edge-emotion").is_symlink()
 
 
@@ -90,3 +91,4 @@ def test_only_dpkg_removes_its_package(unpacked, environment, place):
     assert done.returncode == 0
     assert done.stdout.endswith("(sudo apt purge edge-emotion removes them)\n")
     assert (place / "usr/lib/systemd/system/edge-emotion.service").exists()
+    assert (place / "usr/lib/systemd/system/edge-emotion@.service").exists()

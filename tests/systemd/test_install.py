@@ -48,6 +48,21 @@ def test_only_the_models_of_the_detectors_package_are_kept(place, installed):  #
     assert all(path.read_bytes() == (ours / path.name).read_bytes() for path in data.iterdir())
 
 
+def test_each_instance_gets_the_network_that_it_needs(install, release, place, installed):  # noqa: ARG001  # the fixture installs it
+    """The template is installed; a network camera opens the network of its own instance alone, and only as long."""
+    units = place / "etc/systemd/system"
+    template = (units / "edge-emotion@.service").read_text()
+    assert template == (REPOSITORY / "systemd" / "edge-emotion@.service").read_text()
+    (place / "etc/edge-emotion/garden.toml").write_text('[source]\nuse = "rtsp://camera/1"\n')
+    (place / "etc/edge-emotion/door.toml").write_text('[source]\nuse = "/dev/video0"\n')
+    assert install(release()).returncode == 0
+    opened = "edge-emotion@garden.service.d/network.conf"
+    assert [str(path.relative_to(units)) for path in units.rglob("network.conf")] == [opened]
+    (place / "etc/edge-emotion/garden.toml").write_text('[source]\nuse = "auto"\n')
+    assert install(release()).returncode == 0
+    assert not list(units.rglob("network.conf"))
+
+
 def test_installed_paths_are_below_prefix(install, release, place):
     """The command and the unit refer to PREFIX, without DESTDIR."""
     assert install(release(), PREFIX="/srv/faces").returncode == 0
@@ -56,6 +71,7 @@ def test_installed_paths_are_below_prefix(install, release, place):
     assert first_line == f"#!/srv/faces/versions/{version.readlink().name}/venv/bin/python -I"
     unit = (place / "etc/systemd/system/edge-emotion.service").read_text()
     assert "ExecStart=/srv/faces/current/" in unit
+    unit += (place / "etc/systemd/system/edge-emotion@.service").read_text()
     assert "/opt/edge-emotion" not in unit
 
 

@@ -3,15 +3,28 @@
 import pytest
 from fake_root import REPOSITORY
 
-MADE_BY_THE_SERVICE = ("var/log/edge-emotion/readings.jsonl", "var/lib/edge-emotion/x")
+MADE_BY_THE_SERVICE = (
+    "var/log/edge-emotion/readings.jsonl",
+    "var/lib/edge-emotion/x",
+    "var/log/private/edge-emotion@door/readings.jsonl",
+    "var/lib/private/edge-emotion@door/x",
+)
+MADE_FOR_AN_INSTANCE = (
+    "etc/edge-emotion/door.toml",
+    "etc/systemd/system/edge-emotion@door.service.d/network.conf",
+    "etc/systemd/system/edge-emotion@door.service.d/mine.conf",
+)
 
 
 @pytest.fixture
 def used(place, installed):  # noqa: ARG001  # makes the installation
     """Root of a machine on which the service has run, with a drop-in of the user's own."""
-    for name in (*MADE_BY_THE_SERVICE, "etc/systemd/system/edge-emotion.service.d/mine.conf"):
+    for name in (*MADE_BY_THE_SERVICE, *MADE_FOR_AN_INSTANCE, "etc/systemd/system/edge-emotion.service.d/mine.conf"):
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         (place / name).write_text("x\n")
+    wanted = place / "etc/systemd/system/multi-user.target.wants"
+    wanted.mkdir()
+    (wanted / "edge-emotion@door.service").symlink_to("/etc/systemd/system/edge-emotion@.service")
     return place
 
 
@@ -28,6 +41,9 @@ def test_configuration_and_logs_stay(install, used):
         "etc/edge-emotion/web-token",
         "etc/systemd/system/edge-emotion.service.d/mine.conf",  # `systemctl edit` writes there
         "var/log/edge-emotion/readings.jsonl",
+        "etc/edge-emotion/door.toml",
+        "etc/systemd/system/edge-emotion@door.service.d/mine.conf",
+        "var/log/private/edge-emotion@door/readings.jsonl",
     }
     assert not (used / "opt/edge-emotion").exists()
     assert (

@@ -22,6 +22,7 @@ from edge.errors import (
 )
 from edge.pipeline.pipeline import CHECK_EVERY_S
 from edge.runtime.workers import JOIN_TIMEOUT_S
+from edge.settings.instance import parse_instance
 from edge.settings.load import read_settings
 from edge.sources.reopen import GRACE_S
 
@@ -48,6 +49,60 @@ def unit(tmp_path):
         return path
 
     return lay_out
+
+
+@pytest.fixture
+def template(tmp_path):
+    """The template with all drop-ins, as one of its instances; systemd-analyze takes no template."""
+    for name in sorted(DROP_INS):
+        target = tmp_path / "edge-emotion@.service.d" / f"{name}.conf"
+        target.parent.mkdir(exist_ok=True)
+        shutil.copy(FOLDER / f"edge-emotion-{name}.conf", target)
+    text = (FOLDER / "edge-emotion@.service").read_text()
+    (tmp_path / "edge-emotion@.service").write_text(
+        text.replace("/opt/edge-emotion/current/venv/bin/edge-emotion", "/bin/true")
+    )
+    return tmp_path / "edge-emotion@front-door.service"
+
+
+def test_systemd_understands_the_template(template, tmp_path):
+    """`systemd-analyze verify` reports nothing about an instance."""
+    done = analyze("verify", template, folder=tmp_path)
+    assert done.stderr == ""
+    assert done.returncode == 0
+
+
+def test_the_template_differs_only_in_what_belongs_to_the_instance():
+    """Whatever protects the one service protects each instance; folders, settings and camera's password are its own."""
+    own = {
+        "Description": "Apparent facial expressions from the camera %i",
+        "ExecStart": "/opt/edge-emotion/current/venv/bin/edge-emotion run --instance %i",
+        "StateDirectory": "edge-emotion@%i",
+        "LogsDirectory": "edge-emotion@%i",
+        "RuntimeDirectory": "edge-emotion@%i",
+    }
+    expected = [
+        (key, own.get(key, value.replace("/etc/edge-emotion/camera-", "/etc/edge-emotion/%i.camera-")))
+        for key, value in settings_of("edge-emotion.service")
+    ]
+    assert settings_of("edge-emotion@.service") == expected
+
+
+def test_the_program_knows_the_folders_of_the_unit():
+    """An instance's status socket, state and log lie in the folders that systemd makes for its unit."""
+    folders = {
+        key: value.replace("%i", "front-door")
+        for key, value in settings_of("edge-emotion@.service")
+        if key.endswith("Directory")
+    }
+    instance = parse_instance("front-door")
+    assert instance.unit == "edge-emotion@front-door.service"
+    assert str(instance.socket) == f"/run/{folders['RuntimeDirectory']}/status.sock"
+    assert str(instance.state) == f"/var/lib/{folders['StateDirectory']}"
+    assert str(instance.logs) == f"/var/log/{folders['LogsDirectory']}"
+    loaded = [value for key, value in settings_of("edge-emotion@.service") if key == "LoadCredential"]
+    (credential,) = [value for value in loaded if value.startswith("camera-credentials:")]
+    assert credential.replace("%i", "front-door") == f"camera-credentials:{instance.camera_credentials}"
 
 
 def analyze(*words, folder):
