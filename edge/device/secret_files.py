@@ -7,6 +7,9 @@ from pathlib import Path
 
 from edge.errors import EdgeError
 
+SOURCE_CREDENTIALS = "EDGE_EMOTION_SOURCE_CREDENTIALS"
+"""Environment variable with `user:password` of a network camera."""
+
 
 def credentials_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
     """Return the folder in which systemd puts the unit's credentials, or None outside a service."""

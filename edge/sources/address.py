@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from edge.device.secret_files import credentials_folder, find_secret, read_secret
+from edge.device.secret_files import SOURCE_CREDENTIALS, credentials_folder, find_secret, read_secret
 from edge.errors import ConfigError, did_you_mean, redact
 
 if TYPE_CHECKING:
@@ -18,9 +18,6 @@ SCHEMES = ("rtsp", "rtsps", "http", "https", "udp", "tcp")
 
 PIPELINE_PREFIX = "gst:"
 """What a GStreamer pipeline begins with."""
-
-CREDENTIALS_VARIABLE = "EDGE_EMOTION_SOURCE_CREDENTIALS"
-"""Environment variable with `user:password`."""
 
 CREDENTIAL = "camera-credentials"
 """Name of the credential in the unit's LoadCredential; the installed file in /etc/edge-emotion has the same name."""
@@ -108,7 +105,7 @@ def _find_credentials(settings: "SourceSettings", environment: Mapping[str, str]
         credentials_folder(environment),
         error_type=ConfigError,
     )
-    text, place = environment.get(CREDENTIALS_VARIABLE, ""), CREDENTIALS_VARIABLE
+    text, place = environment.get(SOURCE_CREDENTIALS, ""), SOURCE_CREDENTIALS
     if path is not None and (settings.credentials_file or not text):
         text, place = read_secret(path, error_type=ConfigError), str(path)
     if not text:

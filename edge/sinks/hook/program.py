@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
+from edge.device.secret_files import SOURCE_CREDENTIALS
+
 OUTPUT_BYTES = 4096
 """Bytes of the program's output that are kept, the last ones; the rest is read and discarded."""
 
@@ -20,7 +22,7 @@ _READ_BYTES = 1 << 16
 _KILL_WAIT_S = 1.0
 """A killed program that has not ended by then hangs in a driver, and is abandoned."""
 
-_NOT_PASSED_ON = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "CREDENTIALS_DIRECTORY")
+_NOT_PASSED_ON = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "CREDENTIALS_DIRECTORY", SOURCE_CREDENTIALS)
 """Environment variables that are for the service alone: its watchdog, and the folder of its passwords."""
 
 

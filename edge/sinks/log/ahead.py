@@ -48,7 +48,7 @@ class ClockAhead:
         self._doubted_since = timedelta()
 
     def __call__(self) -> bool:
-        """Return whether the clock is in doubt now. Call it regularly: a call that finds no doubt confirms the clock."""
+        """Return whether the clock is in doubt now. Call it regularly: one that finds no doubt confirms the clock."""
         with self._lock:
             uptime = self._uptime()
             offset = self._now() - uptime

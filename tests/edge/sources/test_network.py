@@ -15,10 +15,10 @@ from mjpeg_server import HEADERS, MjpegServer, jpeg
 from ports import free_port
 from waiting import LIMIT_S, wait_for
 
+from edge.device.secret_files import SOURCE_CREDENTIALS
 from edge.device.state import RotationMemory
 from edge.errors import CameraAbsentError, CameraError, ConfigError
 from edge.settings.schema import SourceSettings
-from edge.sources.address import CREDENTIALS_VARIABLE
 from edge.sources.content import UnreadableContentError
 from edge.sources.network import NetworkCamera
 from edge.sources.open import new_mounting, open_camera, open_source
@@ -294,7 +294,7 @@ def test_user_and_password_may_come_from_several_places(serve, open_from, monkey
     elif place == "file":
         settings["credentials_file"] = str(tmp_path / "camera-credentials")
     elif place == "environment":
-        monkeypatch.setenv(CREDENTIALS_VARIABLE, "admin:p@ss/w:rd")
+        monkeypatch.setenv(SOURCE_CREDENTIALS, "admin:p@ss/w:rd")
     else:
         monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     source, _ = open_from(server, **settings)

@@ -159,8 +159,9 @@ def test_a_program_may_ignore_its_input():
 
 def test_the_services_own_variables_are_not_passed_on():
     """The program cannot speak to systemd in the service's name, and is not led to its passwords."""
-    environment = os.environ | {"NOTIFY_SOCKET": "/run/x", "CREDENTIALS_DIRECTORY": "/run/y", "KEPT": "1"}
-    script = "import os; print(sorted({'KEPT', 'NOTIFY_SOCKET', 'CREDENTIALS_DIRECTORY'} & set(os.environ))); exit(1)"
+    secret = {"NOTIFY_SOCKET": "/run/x", "CREDENTIALS_DIRECTORY": "/run/y", "EDGE_EMOTION_SOURCE_CREDENTIALS": "u:p"}
+    environment = os.environ | secret | {"KEPT": "1"}
+    script = f"import os; print(sorted({{'KEPT', *{list(secret)}}} & set(os.environ))); exit(1)"
     program = Program([sys.executable, "-c", script], b"", environment=environment)
     assert program.wait(limit_s=60.0).failure == "exit code 1: ['KEPT']"
 
