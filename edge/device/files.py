@@ -97,6 +97,29 @@ def native_path(path: Path) -> Iterator[str]:
         os.close(folder)
 
 
+def read_limited(path: Path, most: int) -> bytes:
+    """Return the content of a file, which may be one without an end such as /dev/zero.
+
+    Args:
+        path: the file.
+        most: largest size that is read, bytes.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is larger.
+    """
+    content = bytearray()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):  # one call for all would allocate `most`
+            content += chunk
+            if len(content) > most:
+                raise ValueError(f"expected at most {most / 1e6:.0f} MB, found more")
+    return bytes(content)
+
+
+_CHUNK_BYTES = 1 << 18
+
+
 def sync_folder(folder: Path) -> None:
     """Wait until the folder's entries are on the disk, so that a rename in it survives a power cut.
 

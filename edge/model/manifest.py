@@ -8,11 +8,15 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from edge.device.files import read_limited
 from edge.errors import LabelError, ModelError
 from edge.labels import CLASS_SETS, check_labels, check_shares
-from edge.model.zip_attachments import attach, detach
+from edge.model.zip_attachments import MAX_BYTES, attach, detach
 
 SCHEMA_VERSION = 2
+
+MAX_MODEL_BYTES = 256 << 20
+"""Largest model that is read, bytes; the bundled ones have half a million."""
 
 MANIFEST = "manifest.json"
 LABELS = "labels.txt"
@@ -283,11 +287,12 @@ def read_model(model: Path) -> tuple[bytes, Manifest]:
         ModelError: the model is missing or unreadable, there is no manifest, or the two do not belong together.
     """
     try:
-        content = model.read_bytes()
+        content = read_limited(model, MAX_MODEL_BYTES)
     except FileNotFoundError as error:
         raise ModelError(f"{model}: expected a .tflite model, found no such file: name one with --model") from error
-    except OSError as error:
-        raise ModelError(f"{model}: the model cannot be read: {error.strerror}") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ModelError(f"{model}: the model cannot be read: {reason}") from error
     try:
         flatbuffer, attached = detach(content, MANIFEST)
     except ValueError as error:
@@ -320,9 +325,11 @@ def read_manifest(path: Path) -> Manifest:
         ModelError: the file cannot be read, has another schema, or has unknown emotions.
     """
     try:
-        return _decode(path.read_bytes(), path)
-    except OSError as error:
-        raise ModelError(f"{path}: the manifest cannot be read: {error.strerror}") from error
+        content = read_limited(path, MAX_BYTES)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ModelError(f"{path}: the manifest cannot be read: {reason}") from error
+    return _decode(content, path)
 
 
 def _decode(content: bytes, where: Path | str) -> Manifest:

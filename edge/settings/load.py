@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 import msgspec
 
+from edge.device.files import read_limited
 from edge.errors import ConfigError, redact
 from edge.settings.base import SettingsSection
 from edge.settings.schema import PROFILES, Settings
@@ -19,6 +20,9 @@ from edge.settings.schema import PROFILES, Settings
 log = logging.getLogger(__name__)
 
 S = TypeVar("S", bound=SettingsSection)
+
+MAX_BYTES = 1 << 20
+"""Largest file of settings that is read, bytes."""
 
 RENAMED = {"name": "classify"}
 """Old name of a section to its present one. The old name is still read, with a warning."""
@@ -33,9 +37,10 @@ def read_settings(path: Path) -> Settings:
             nearest valid one.
     """
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{path}: expected a readable TOML file, found: {error.strerror}") from error
+        content = read_limited(path, MAX_BYTES)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"{path}: expected a readable TOML file, found: {reason}") from error
     try:
         table = _with_profile(_with_new_names(msgspec.toml.decode(_decode(content)), path))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -41,6 +41,9 @@ CHUNK = 2000
 PIXELS = FACE_PX * FACE_PX
 MAX_LUMA = 255
 
+MAX_TABLE_BYTES = 1 << 30
+"""Largest table in an archive, bytes; FER2013's has 300 MB. A small archive can hold much more."""
+
 
 def find_table(folder: Path) -> Path | None:
     """Return the most complete table in `folder`, compressed or not; None if there is none."""
@@ -173,7 +176,12 @@ def _open_member(path: Path, stack: ExitStack) -> IO[bytes]:
     )
     if not tables and len(members) != 1:
         raise ValueError(f"it holds none of {', '.join(TABLES)} (unpack an archive of images)")
-    return archive.open((tables or members)[0])
+    table = archive.getinfo((tables or members)[0])
+    if table.file_size > MAX_TABLE_BYTES:
+        raise ValueError(
+            f"expected a table of at most {MAX_TABLE_BYTES >> 30} GB, found one of {table.file_size / 1e9:.1f} GB"
+        )
+    return archive.open(table)
 
 
 def _parse_pixels(rows: "pd.Series[str]") -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:

@@ -35,6 +35,9 @@ RESPONSE_TIMEOUT_S = 10.0
 FAREWELL_S = 0.5
 """How long to wait for the broker to end the connection after the farewell, s."""
 
+MAX_PACKET_BYTES = 1 << 16
+"""Largest packet to receive, bytes. What is subscribed to has a few; a larger one would fill the memory."""
+
 _WITH_WILL = 4
 """Source: MQTT 5, 3.14.2.1: Disconnect Reason Code, "Disconnect with Will Message"."""
 
@@ -60,6 +63,23 @@ class Message:
     payload: bytes
     retain: bool = False
     expires_s: int | None = None
+
+
+class _LimitedClient(Client):
+    """paho's client, which leaves a broker that sends more than `MAX_PACKET_BYTES` in spite of the announced limit."""
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        """Receive what is left of a packet; paho asks for all of it as soon as it knows the length.
+
+        Raises:
+            SinkError: it is too large.
+        """
+        if bufsize > MAX_PACKET_BYTES:
+            raise SinkError(
+                f"expected messages of at most {MAX_PACKET_BYTES >> 10} kB from the broker, found one of "
+                f"{bufsize / 1e6:.1f} MB: delete it, or check who may publish to homeassistant/status"
+            )
+        return super()._sock_recv(bufsize)
 
 
 class Connection:
@@ -108,13 +128,17 @@ class Connection:
 
     def _connect(self) -> None:
         try:
-            self._client.connect(self._broker.host, self._broker.port, keepalive=KEEP_ALIVE_S)
+            properties = None
+            if self._client.protocol == MQTTProtocolVersion.MQTTv5:
+                properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho annotates it in part
+                properties.MaximumPacketSize = MAX_PACKET_BYTES
+            self._client.connect(self._broker.host, self._broker.port, keepalive=KEEP_ALIVE_S, properties=properties)
         except OSError as error:
             raise connect_failed(error, self._broker) from error
         self._wait_for(lambda: self._accepted)
 
     def _new_client(self, protocol: MQTTProtocolVersion) -> Client:
-        client = Client(
+        client = _LimitedClient(
             CallbackAPIVersion.VERSION2, client_id=self._client_id, protocol=protocol, reconnect_on_failure=False
         )
         client.username_pw_set(self._broker.user, self._broker.password)

@@ -311,3 +311,13 @@ def test_missing_table_is_reported(tmp_path):
     """The error about a missing table contains the given path."""
     with pytest.raises(MediaError, match=r"nowhere\.csv: expected a data set here"):
         read_dataset(tmp_path / "nowhere.csv")
+
+
+def test_an_archive_that_unpacks_to_much_is_refused(tmp_path, monkeypatch):
+    """A small archive may hold a table that fills memory and disk; its size is checked before anything is unpacked."""
+    monkeypatch.setattr("train.data.fer2013.MAX_TABLE_BYTES", 1 << 20)
+    path = tmp_path / "fer2013.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("fer2013.csv", "emotion,pixels,Usage\n" + "0 " * (1 << 20))
+    with pytest.raises(MediaError, match=r"expected a table of at most 0 GB, found one of 0\.0 GB"):
+        read_dataset(path)
