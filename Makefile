@@ -53,7 +53,7 @@ ifneq ($(and $(call is_goal,convert),$(filter-out file,$(origin MODEL))),)
 endif
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup-system: ## install the browser, ffmpeg, RTSP server, MQTT broker and promtool for the tests from apt (with sudo)
 	apt-get update --quiet

@@ -42,14 +42,14 @@ class Bench:
         broker: Mosquitto, which lets only its users in, and forgets everything when it stops.
         home: Home Assistant.
         product: edge-emotion.
-        operator: a client that records all messages.
+        set_up_output: length of what Home Assistant wrote before it knew the broker.
         seen: notes of the check that runs now, for its line of the report.
     """
 
     broker: Broker
     home: HomeAssistant
     product: Product
-    passwords: dict[str, str]
+    set_up_output: int
     seen: list[str] = field(default_factory=list)
 
     def note(self, text: str) -> None:
@@ -123,10 +123,11 @@ def set_up(stack: ExitStack, environment: Environment) -> Bench:
     login = {"username": "homeassistant", "password": passwords["homeassistant"]}
     home.add_integration("mqtt", {"broker": "127.0.0.1", "port": broker.port} | login)
     home.stop()
+    set_up_output = len(home.output())
     home.start()  # the automations have found no MQTT at the first start
     product = Product(folder, broker=broker.port, password=passwords["camera"])
     stack.callback(product.stop)
-    return Bench(broker, home, product, passwords)
+    return Bench(broker, home, product, set_up_output)
 
 
 def run_check(bench: Bench, check: Check) -> bool:

@@ -1,5 +1,6 @@
 """The checks, in the order in which they run; each one starts with everything running, and an empty room."""
 
+import re
 import time
 from collections.abc import Callable
 
@@ -12,6 +13,11 @@ EMOTION, DOMINANT = "sensor.camera_hall_emotion", "sensor.camera_hall_dominant_e
 FACE, CAMERA = "event.camera_hall_face", "binary_sensor.camera_hall_camera"
 SHARES = tuple(f"sensor.camera_hall_share_{label}" for label in ("happy", "neutral", "disgust", "fear", "uncertain"))
 JPEG = b"\xff\xd8\xff"
+COMPLAINT = re.compile(
+    r" (WARNING|ERROR|CRITICAL) .*(mqtt|template|automation|sensor|event|camera_hall|edge-emotion)", re.I
+)
+"""A line of Home Assistant's log that is about what the device sends."""
+
 STALE_S = 11.0
 """Readings older than ten seconds are not sent as new ones; a little more, s."""
 
@@ -87,6 +93,25 @@ def _restart_with_face(bench: Bench, end: Callable[[], None]) -> None:
     assert bench.acted() == acted, f"expected no automation to act, found {acted}, then {bench.acted()}"
 
 
+def frozen_device(bench: Bench) -> None:
+    """A device that hangs becomes unavailable, and afterwards shows no value from before."""
+    home, product = bench.home, bench.product
+    product.show("face")
+    home.wait_for_state(FACES, "1")
+    since = now()
+    product.freeze()
+    try:
+        product.show("empty")
+        home.wait_for_state(FACES, UNAVAILABLE, limit_s=90)
+        bench.note(f"unavailable after {(now() - since).total_seconds():.0f} s")
+    finally:
+        product.thaw()
+    home.wait_for_state(FACES, "0", limit_s=120)
+    states = home.history(FACES, since)
+    bench.note(f"faces {' > '.join(states)}")
+    assert "1" not in states[states.index(UNAVAILABLE) :], states
+
+
 def lost_camera(bench: Bench) -> None:
     """While the camera is lost the values are unknown, not zero, and Camera reports a problem."""
     home, product = bench.home, bench.product
@@ -129,6 +154,25 @@ def change_of_classes(bench: Bench) -> None:
     home.wait_for_state(FACES, "0")
 
 
+def changed_while_off(bench: Bench) -> None:
+    """Entities that are no longer provided while Home Assistant is off stay as such, and have no value."""
+    home, product = bench.home, bench.product
+    entities = home.entities()
+    home.stop()
+    product.stop()
+    product.start("[model]\nclasses = 5\n")
+    home.start()
+    home.wait_for_state(FACES, "0")
+    gone = sorted(entity for entity in entities if entity.endswith(("_disgust", "_fear")))
+    found = {entity: home.state(entity) for entity in gone}
+    bench.note(", ".join(f"{entity.partition('_share_')[2]} {state}" for entity, state in found.items()))
+    assert set(found.values()) <= {UNAVAILABLE, None}, found
+    product.stop()
+    product.start()
+    for entity in gone:
+        wait_for(lambda entity=entity: home.state(entity) not in {UNAVAILABLE, None})
+
+
 def removed_device(bench: Bench) -> None:
     """Without discovery the whole device disappears, and with it comes back."""
     home, product = bench.home, bench.product
@@ -142,6 +186,14 @@ def removed_device(bench: Bench) -> None:
     product.start()
     wait_for(lambda: home.entities() == entities)
     bench.note(f"{len(entities)} entities, none, {len(entities)}")
+
+
+def no_complaints(bench: Bench) -> None:
+    """Home Assistant has logged no warning or error about the device, its messages or the automations."""
+    logged = bench.home.output()[bench.set_up_output :].splitlines()
+    found = [line for line in logged if COMPLAINT.search(line)]
+    bench.note(f"{len(logged)} lines, {len(found)} of them warnings or errors of MQTT, templates or automations")
+    assert not found, found[0]
 
 
 def broker_outage(bench: Bench) -> None:
@@ -234,9 +286,12 @@ CHECKS: tuple[Check, ...] = (
     states_and_attributes,
     orderly_restart,
     crash,
+    frozen_device,
     lost_camera,
     change_of_classes,
+    changed_while_off,
     removed_device,
+    no_complaints,
     broker_outage,
     restart_of_home_assistant,
     camera_picture,

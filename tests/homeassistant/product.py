@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -96,6 +97,14 @@ class Product:
         self._process.kill()
         self._process.wait()
         self._process = None
+
+    def freeze(self) -> None:
+        """Stop its execution without ending it, as when a board hangs: it keeps its connections and is silent."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._process.send_signal(signal.SIGCONT)
 
     def events_since(self, time: datetime) -> Counter[str]:
         """Return how often each event is in the log after a time."""
