@@ -145,7 +145,10 @@ def _is_picture_authorized(request: Request, token: bytes) -> bool:
     given = request.args.get("token")
     if given is not None:
         return _equal(given.encode(), token)
-    login = request.authorization
+    try:
+        login = request.authorization
+    except ValueError:  # werkzeug passes on what base64 says of letters that are not ASCII
+        return False
     if login is not None and login.type == "basic":
         return _equal((login.password or "").encode(), token)
     return _is_authorized(request, token)

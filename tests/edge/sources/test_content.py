@@ -1,8 +1,13 @@
 """Files are recognized by their first bytes, and only known formats reach a decoder."""
 
+import re
+from pathlib import Path
+
 import pytest
 
+import edge
 from edge.sources.content import UnreadableContentError, check_video, describe_content, picture_format
+from edge.sources.picture import decode_picture
 
 VIDEOS = {
     "mp4": b"\0\0\0\x20ftypisom\0\0\2\0",
@@ -59,3 +64,23 @@ def test_short_heads_are_no_error():
         for length in range(14):
             assert describe_content(content[:length])
             picture_format(content[:length])
+
+
+JPEG_2000 = {"file": b"\0\0\0\x0cjP  \r\n\x87\n", "codestream": b"\xff\x4f\xff\x51"}
+
+
+@pytest.mark.parametrize("head", JPEG_2000.values(), ids=JPEG_2000)
+def test_jpeg_2000_reaches_no_decoder(monkeypatch, head):
+    """OpenCV's decoder for it has a known fault (CVE-2025-53644): both forms are refused before OpenCV is asked."""
+    monkeypatch.setattr("cv2.imdecode", lambda *_: pytest.fail("OpenCV was asked"))
+    for content in (head, head + bytes(5000)):
+        with pytest.raises(UnreadableContentError, match="JPEG 2000"):
+            decode_picture(content, color=True, max_pixels=1_000_000)
+
+
+def test_pictures_are_decoded_in_one_place_alone():
+    """No other module decodes foreign pictures: `scenes/head.py` reads one that is part of the program."""
+    calls = re.compile(r"\bim(?:read|decode)(?:multi|animation)?\(")
+    root = Path(edge.__file__).parent
+    users = {str(path.relative_to(root)) for path in root.rglob("*.py") if calls.search(path.read_text())}
+    assert users == {"sources/picture.py", "scenes/head.py"}

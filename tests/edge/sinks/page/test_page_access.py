@@ -1,12 +1,13 @@
 """Visitors without permission learn nothing from the page, and no other site can read, frame or control it."""
 
 import logging
+import random
 import socket
 
 import pytest
 
 pytest.importorskip("flask", reason="the live page needs Flask")
-from werkzeug.test import Client
+from werkzeug.test import Client, create_environ, run_wsgi_app
 from werkzeug.wrappers import Response
 
 from edge.sinks.page.access import COOKIE, HEADERS, AccessControl
@@ -240,3 +241,33 @@ def test_a_changed_token_ends_a_stream():
     assert next(received, None) is None
     response.close()
     assert closed
+
+
+PARTS = (
+    "http://", "[", "]", "::1", "127.0.0.1", ":", ":99999999999", "@", "%", "%zz", "\xff\xfe", "\x00", "é", " ", "=",
+    "Basic ", "Bearer ", "Digest username=", '"', "bm90YnV0dG9u", "Og==", "edge-emotion", "token", "null",
+    ";", ",", "a" * 300, "-1",
+    "\u2100", "xn--", ".", "..", "/", "?", "#", "&", "\t", "localhost", "multipart/form-data; boundary=", "chunked",
+)  # fmt: skip
+HEADERS_THAT_ARE_READ = (
+    "HTTP_HOST", "HTTP_ORIGIN", "HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_SEC_FETCH_SITE", "HTTP_SEC_FETCH_MODE",
+    "QUERY_STRING", "PATH_INFO", "CONTENT_TYPE", "CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING",
+)  # fmt: skip
+
+
+def test_no_request_makes_the_access_control_fail():
+    """Whatever headers, path and query contain, the answer is a refusal or the form, never the page or an exception."""
+    rng = random.Random(7)  # noqa: S311  # repeatable, and no secret
+    control = AccessControl(Response("in"), token=lambda: TOKEN, hosts=(), render_form=FORM.format)
+    codes = set()
+    for _ in range(3000):
+        environ = create_environ(
+            method=rng.choice(("GET", "POST", "HEAD", "")), path=rng.choice(("/", "/token", "/snapshot.jpg"))
+        )
+        environ["HTTP_HOST"] = "127.0.0.1"
+        for name in rng.sample(HEADERS_THAT_ARE_READ, rng.randrange(5)):
+            text = "".join(rng.choices(PARTS, k=rng.randrange(6)))
+            environ[name] = text.encode("utf-8", "replace").decode("latin-1")
+        _, status, _ = run_wsgi_app(control, environ, buffered=True)
+        codes.add(int(status.split()[0]))
+    assert codes == {401, 403}
