@@ -243,6 +243,12 @@ def test_a_changed_token_ends_a_stream():
     assert closed
 
 
+@pytest.mark.parametrize("header", ["Basic é", "Basic =", "Basic", "Basic /w==", "Digest x", "Bearer é"])
+def test_a_malformed_login_is_refused(header):
+    """A password that is no base64 text does not make the request fail."""
+    assert request(new_client(TOKEN), "/snapshot.jpg", headers={"Authorization": header}).status_code == 401
+
+
 PARTS = (
     "http://", "[", "]", "::1", "127.0.0.1", ":", ":99999999999", "@", "%", "%zz", "\xff\xfe", "\x00", "é", " ", "=",
     "Basic ", "Bearer ", "Digest username=", '"', "bm90YnV0dG9u", "Og==", "edge-emotion", "token", "null",
