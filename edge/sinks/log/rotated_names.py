@@ -64,7 +64,7 @@ def rotated_files(path: Path) -> list[RotatedFile]:
     )
     try:
         names = sorted(os.listdir(path.parent))  # noqa: PTH208  # only the names are needed, not a Path for each
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     found: dict[int, RotatedFile] = {}
     for name in names:  # sorted: the compressed file follows the plain one and replaces it
