@@ -5,7 +5,6 @@ Debian is unpacked, and Home Assistant runs there with `chroot`; nothing is moun
 """
 
 import ast
-import hashlib
 import json
 import os
 import platform
@@ -92,7 +91,7 @@ def prepare() -> Environment:
         environment = Environment(None, base, cache / "scratch")
     else:
         environment = Environment(base, SERVICE, base / "srv" / "scratch")
-    wanted = hashlib.sha256(Path(__file__).read_bytes() + VERSION.encode() + (python or "").encode()).hexdigest()
+    wanted = json.dumps([VERSION, python or [SUITE, PACKAGES], INTEGRATIONS])
     ready = base / "bench-ready"
     if not ready.is_file() or ready.read_text() != wanted:
         print(f"installing Home Assistant {VERSION} into {base} (once)…", flush=True)  # noqa: T201  # takes minutes
@@ -180,7 +179,12 @@ def _run(command: Sequence[str], log: Path, what: str) -> None:
         result = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, stdout=output, stderr=output)  # noqa: S603  # our own commands
     if result.returncode != 0:
         lines = log.read_text(errors="replace").strip().splitlines() or ["nothing"]
-        raise SetupError(f"{what} cannot be installed for Home Assistant on {platform.machine()}: {lines[-1]} ({log})")
+        named = [
+            line for line in lines if line.startswith(("E: ", "ERROR: "))
+        ]  # apt and pip may write warnings after it
+        raise SetupError(
+            f"{what} cannot be installed for Home Assistant on {platform.machine()}: {(named or lines)[-1]} ({log})"
+        )
 
 
 def _output(command: Sequence[str]) -> str:

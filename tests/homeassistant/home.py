@@ -94,6 +94,10 @@ class HomeAssistant:
         self.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def last_line(self) -> str:
+        """Return the last line that it has written."""
+        return (self.output().strip().splitlines() or ["no output"])[-1]
+
     def output(self) -> str:
         """Return what it has written so far."""
         return (self._folder / "output.txt").read_text(errors="replace")
@@ -163,11 +167,12 @@ class HomeAssistant:
         step = self.post("/api/config/config_entries/flow", {"handler": handler, "show_advanced_options": False})
         for answer in answers:
             step = self.post(f"/api/config/config_entries/flow/{step['flow_id']}", answer)
+            assert not step.get("errors"), f"{handler}: expected the answers to be accepted, found {step['errors']}"
         assert step["type"] == "create_entry", f"{handler}: expected a new entry, found {json.dumps(step)[:500]}"
         return step
 
     def _responds(self) -> bool:
-        assert self._process.poll() is None, f"Home Assistant has ended: {self.output()[-2000:]}"
+        assert self._process.poll() is None, f"Home Assistant has ended: {self.last_line()}"
         try:
             urllib.request.urlopen(f"{self._url}/manifest.json", timeout=5).close()  # noqa: S310  # a loopback address
         except urllib.error.HTTPError:

@@ -39,8 +39,8 @@ def test_what_is_missing_is_one_line(environment, monkeypatch, user, advice):
 
 
 def test_a_failed_installation_names_its_log(environment, monkeypatch, tmp_path):
-    """The line has the last line that the failed program wrote, and where the rest is."""
-    (tmp_path / "mmdebstrap").write_text("#!/bin/sh\necho first\necho E: no network >&2\nexit 1\n")
+    """The line has the last error that the failed program wrote, and where the rest is."""
+    (tmp_path / "mmdebstrap").write_text("#!/bin/sh\necho first\necho E: no network >&2\necho W: more >&2\nexit 1\n")
     (tmp_path / "mmdebstrap").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
