@@ -12,9 +12,12 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
-from mcp import Client, StdioServerParameters
 from ports import free_port
 from waiting import wait_for
+
+pytest.importorskip("mcp.server", reason="mcp is not installed")
+
+from mcp import Client, StdioServerParameters
 
 from edge.cli.main import main
 from edge.errors import LogError
