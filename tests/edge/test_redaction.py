@@ -169,6 +169,8 @@ def test_log_records_do_not_show_them():
 @pytest.mark.slow
 def test_a_run_shows_them_nowhere(tmp_path, demo_clip):
     """Log, readings, summary, status, metrics, page, hook, state folder, report and the process's own list of words."""
+    pytest.importorskip("prometheus_client", reason="prometheus_client is not installed")
+    pytest.importorskip("waitress", reason="waitress is not installed")
     clip = cv2.VideoCapture(str(demo_clip))
     for _ in range(60):
         clip.grab()

@@ -185,7 +185,7 @@ def test_the_command_writes_the_row_and_all_figures(tmp_path):
     assert list(kept.unpaced) == [*DRAWN, "clip"]
     assert [name for name in kept.live if name != "camera"] == ["one face", "three faces", "five faces"]
     assert [round(kept.unpaced[name].faces) for name in DRAWN] == [0, 1, 3, 5]
-    assert 1 <= kept.unpaced["clip"].faces <= 2  # the clip shows one or two people at a time
+    assert 0.5 < kept.unpaced["clip"].faces <= 2  # one or two people, once the first frames have found them
     assert done.stdout.rstrip().endswith(row_of(kept))
     assert re.search(r"three faces\s.*30 fps", done.stdout)
 
