@@ -170,7 +170,8 @@ def test_the_network_is_open_while_a_sink_needs_it(run, newer, place, state, sin
 
 
 def test_uninstalling_stops_and_disables(run, release, place, state, installed):  # noqa: ARG001  # the fixture installs it
-    """The uninstaller stops and disables the unit, removes it, and reloads systemd."""
+    """The uninstaller stops the unit and all instances, disables and removes it, and reloads systemd."""
     state.write_text("active\n")
     assert run(release(), script="uninstall.sh").returncode == 0
-    assert calls(state)[:3] == ["stop edge-emotion.service", "disable edge-emotion.service", "daemon-reload"]
+    stopped = "stop edge-emotion.service edge-emotion@*.service"
+    assert calls(state)[:3] == [stopped, "disable edge-emotion.service", "daemon-reload"]
