@@ -9,14 +9,13 @@ from convert.settings import ConversionSettings
 from edge.model.manifest import Manifest, MeasuredSet, Measurement, model_bytes
 from edge.vision.classify import EmotionClassifier
 from train.checkpoint import Checkpoint
-from train.data.dataset import read_dataset, read_fold, read_majority_faces
+from train.data.dataset import read_fold, read_held_out, read_majority_faces
 from train.data.faces import FaceSet, Split
 from train.data.formats import find_votes
 from train.data.raw import VALIDATION
 from train.evaluation.conditions import RobustnessResults, measure_conditions
 from train.evaluation.measurements import ROLLS_DEG, majorities_name, measure_faces, measure_photos
 from train.evaluation.predict import predict
-from train.evaluation.split_metrics import split_name
 from train.native_logs import capture_native_logs
 
 
@@ -41,6 +40,8 @@ def measure_model(
     settings: ConversionSettings,
 ) -> MeasuredModel:
     """Measure a model on every set that the settings give; the test split only for a release.
+
+    Labels are measured on each data set alone, so that a figure names its data set and split.
 
     Args:
         content: the flatbuffer.
@@ -85,14 +86,17 @@ def measure_model(
                 training_prior=manifest.training_prior,
             )
             conditions = measure_conditions(model, settings.photos)
-    run = manifest.training_run or {}
-    data = read_dataset(
-        data_paths, labels=manifest.labels, merges=run.get("merges", {}), pooled=run.get("pooled", False)
-    )
     splits: tuple[Split, ...] = ("validation", "test") if settings.release else ("validation",)
     for path in filter(find_votes, data_paths):
         for split in splits:
             add("majorities", majorities_name(split), read_majority_faces(path, labels=manifest.labels, split=split))
-    for split in splits:
-        add("labels", f"{data.name} {split_name(data, split)}", data.held_out(split))
+    run = manifest.training_run or {}
+    merges, pooled = run.get("merges", {}), run.get("pooled", False)
+    for path in data_paths:
+        if settings.faces and path.samefile(settings.faces):
+            continue  # its held-out fold is the everyday mixture above
+        for split in splits:
+            name, faces = read_held_out(path, labels=manifest.labels, split=split, merges=merges, pooled=pooled)
+            if len(faces):  # a face set may lack a test split
+                add("labels", name, faces)
     return MeasuredModel(measurements, conditions)

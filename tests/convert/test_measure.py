@@ -105,6 +105,21 @@ def test_a_release_measures_every_set_with_and_without_the_prior(released):
     assert majorities.faces == 14
 
 
+def test_labels_are_measured_on_each_data_set_alone(trained, sets, tmp_path):
+    """A figure names one data set and split, also of a model trained on several; a face set has no test split."""
+    own = str(sets / "own.npz")
+    assert call(trained, sets, tmp_path, "--data", str(sets / "fer2013.csv"), own, "--release") == 0
+    rows = [row.dataset for row in rows_of(tmp_path) if row.kind == "labels"]
+    assert rows[::2] == ["FER2013 PublicTest", "FER2013 PrivateTest", "own validation"]
+
+
+def test_labels_are_not_measured_again_on_the_everyday_faces(trained, sets, tmp_path):
+    """The held-out fold of the face set is the everyday mixture, which is measured already."""
+    own = str(sets / "own.npz")
+    assert call(trained, sets, tmp_path, "--data", str(sets / "fer2013.csv"), own, "--faces", own) == 0
+    assert {row.dataset for row in rows_of(tmp_path) if row.kind == "labels"} == {"FER2013 PublicTest"}
+
+
 def test_figures_are_those_of_the_file_both_ways(released, trained):
     """A figure equals the file's own predictions, averaged over face and mirror image; so does the checkpoint's."""
     content, manifest = read_model(released / "net.tflite")

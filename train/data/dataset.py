@@ -110,6 +110,32 @@ def _default_split(sources: Sequence[RawDataset]) -> Split:
     return "test" if TEST in defined and VALIDATION not in defined else "validation"
 
 
+def read_held_out(
+    path: Path, *, labels: Sequence[str], split: Split, merges: Mapping[str, str] = NO_MERGES, pooled: bool = False
+) -> tuple[str, FaceSet]:
+    """Read the held-out faces of one data set alone, the same as `read_dataset` holds out of it when it joins several.
+
+    Args:
+        path: the data set.
+        labels: the classes that count, in the order of the targets; the set may lack some.
+        split: validation or test.
+        merges: as for `read_dataset`.
+        pooled: as for `read_dataset`.
+
+    Returns:
+        The names of set and split, such as `FER2013 PublicTest`, and the faces; none if the set lacks the split.
+
+    Raises:
+        ConfigError: classes and merges contradict each other.
+        MediaError: the set cannot be read.
+    """
+    source = read_raw_dataset(path, votes=False, cache=True, merges=foreign_merges(merges))
+    parts = _split(source, class_matrix(labels, merges), votes_share=0.0, choose_by_votes=False, pooled=pooled)
+    number = 2 if split == "test" else 1
+    names = _split_names([source], choose_by_votes=False, pooled=pooled)
+    return f"{_name([source], merges, pooled=pooled)} {names[number]}", parts[number]
+
+
 def read_majority_faces(path: Path, *, labels: Sequence[str], split: Split) -> FaceSet:
     """Read the faces of `split` for which more than half of all FER+ votes name the same one of `labels`.
 
