@@ -15,7 +15,7 @@ from edge.model.interpreter import open_interpreter
 
 @dataclass(frozen=True, slots=True)
 class LayerError:
-    """What int8 costs at one operation.
+    """The error that int8 adds at one operation.
 
     Attributes:
         name: of the operation's output.

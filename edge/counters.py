@@ -13,7 +13,7 @@ MINUTE_S = 60.0
 
 
 class Queue(Protocol):
-    """What is counted of a queue: `BoundedQueue` describes each figure."""
+    """Counters of a queue; `BoundedQueue` describes each figure."""
 
     @property
     def waiting(self) -> int:

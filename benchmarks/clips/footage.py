@@ -41,7 +41,7 @@ class ReferenceFace:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What is to be found in a clip.
+    """The faces in a clip that a detector should find.
 
     Attributes:
         fps: Frames per second.

@@ -43,7 +43,7 @@ _START_FRAMES, _PHOTOGRAPH_FRAMES, _HAAR_FRAMES = 100, 4, 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What to measure.
+    """Choice of the measurements.
 
     Attributes:
         clips: The clips.

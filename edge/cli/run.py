@@ -35,7 +35,7 @@ def run(
         read_settings: reads the settings again on SIGHUP; None if they cannot change.
 
     Raises:
-        EdgeError: something cannot be used; the message is meant for the user.
+        EdgeError: the settings, the source, the model or a sink cannot be used; the message is meant for the user.
     """
     views = views or ViewOptions()
     built = build_run(settings, views, json_output=json_output)

@@ -85,7 +85,7 @@ class TensorSpec(ManifestPart, frozen=True):
 
 
 class SplitFigures(ManifestPart, frozen=True, kw_only=True):
-    """What was measured on one split, for the float checkpoint and for this file.
+    """Measurements on one split, of the float checkpoint and of this file.
 
     Attributes:
         dataset: the data set's name.
@@ -184,7 +184,7 @@ class Latency(ManifestPart, frozen=True, kw_only=True):
 
 
 class Checks(ManifestPart, frozen=True, kw_only=True):
-    """What the conversion has verified.
+    """Checks that this file has passed in the conversion.
 
     Attributes:
         operations: of the graph.

@@ -12,7 +12,7 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a ZIP archive can hold. Every file gets it, so that equal content gives equal bytes."""
 
 DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
-"""What `zipfile` raises for a damaged archive."""
+"""Errors that `zipfile` raises for a damaged archive."""
 
 
 MAX_BYTES = 1 << 20

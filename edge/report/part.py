@@ -34,7 +34,7 @@ def kind_of(line: LogLine) -> Kind:
 
 
 class Part:
-    """What a report shows about the cameras in its logs; the other kinds of sources are subclasses.
+    """Statistics of the cameras in a report's logs; the other kinds of sources are subclasses.
 
     Each line has a place on a time axis, s: its Unix time for a camera, its position for a video.
 
@@ -132,7 +132,7 @@ class Part:
 
     @property
     def unit(self) -> str:
-        """What the amounts count: seconds with a face, or face-seconds, in which simultaneous faces add up."""
+        """Unit of the amounts: seconds with a face, or face-seconds, in which simultaneous faces add up."""
         return "face-seconds" if self.visits.most_at_once > 1 else "time with a face"
 
     def format_amount(self, amount: float) -> str:
@@ -269,7 +269,7 @@ class PicturePart(Part):
 
     @property
     def unit(self) -> str:
-        """What the amounts count."""
+        """Unit of the amounts."""
         return "faces"
 
     def format_amount(self, amount: float) -> str:

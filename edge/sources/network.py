@@ -119,7 +119,7 @@ class NetworkCamera:
             source = NetworkSource(self._address, decoder, self._settings)
         except CameraAbsentError:
             raise
-        except Exception:
+        except Exception:  # whatever fails, the process may be unusable: it is ended, and the error goes on
             self._drop(decoder)
             raise
         with self._lock:

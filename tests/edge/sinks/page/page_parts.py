@@ -1,5 +1,7 @@
-"""A camera that feeds a page with frames."""
+"""A camera that feeds a page with frames, and a client that requests its URLs."""
 
+import http.client
+import socket
 import threading
 from contextlib import contextmanager
 
@@ -44,3 +46,27 @@ def camera(page, *readings, picture=None):
         yield source
     finally:
         source.close()
+
+
+@contextmanager
+def open_response(page, path, *, method="GET", receive_bytes=None, **headers):
+    """Send a request and yield the response; `receive_bytes` limits what the client's socket buffers."""
+    host, _, port = page.address.removeprefix("http://").rpartition(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=60)
+    if receive_bytes is not None:
+        connection.sock = socket.socket()
+        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+        connection.sock.settimeout(60)
+        connection.sock.connect((host, int(port)))
+    try:
+        connection.request(method, path, headers=headers)
+        with connection.getresponse() as response:
+            yield response
+    finally:
+        connection.close()
+
+
+def get(page, path, **options):
+    """Return a response's status, headers and body."""
+    with open_response(page, path, **options) as response:
+        return response.status, response.headers, response.read()

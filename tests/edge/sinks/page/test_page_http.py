@@ -1,6 +1,5 @@
 """The whole page over real HTTP: its URLs, its limits, and its end."""
 
-import http.client
 import json
 import re
 import threading
@@ -11,7 +10,7 @@ import cv2
 import msgspec
 import numpy as np
 import pytest
-from page_parts import camera
+from page_parts import camera, get, open_response
 from samples import EVERYDAY, FACE, HEALTHY, make_frame_with_readings, make_reading, make_status
 from waiting import wait_for
 
@@ -28,24 +27,6 @@ LONG_S = 600.0
 
 SOON_S = 10.0
 """Limit for what takes less than a second on an idle machine, s; a server that waits for a client takes `LONG_S`."""
-
-
-@contextmanager
-def open_response(page, path, *, method="GET", **headers):
-    host, _, port = page.address.removeprefix("http://").rpartition(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=60)
-    try:
-        connection.request(method, path, headers=headers)
-        with connection.getresponse() as response:
-            yield response
-    finally:
-        connection.close()
-
-
-def get(page, path, **options):
-    """Return a response's status, headers and body."""
-    with open_response(page, path, **options) as response:
-        return response.status, response.headers, response.read()
 
 
 @contextmanager

@@ -1,18 +1,15 @@
 """Other programs see the camera's picture as a stream or as single pictures, within the limits of the page."""
 
 import base64
-import http.client
-import socket
 import subprocess
 import threading
 import time
-from contextlib import contextmanager
 from shutil import which
 
 import cv2
 import numpy as np
 import pytest
-from page_parts import camera
+from page_parts import camera, get, open_response
 from samples import make_frame_with_readings, make_reading, make_status
 from waiting import wait_for
 
@@ -22,29 +19,6 @@ TOKEN = "Zm9vYmFyYmF6cXV4Zm9vYmFy"  # noqa: S105  # a made-up token
 FFMPEG = which("ffmpeg")
 
 GRAY = np.full((480, 640, 3), 90, np.uint8)
-
-
-@contextmanager
-def open_response(page, path, *, method="GET", receive_bytes=None, **headers):
-    host, _, port = page.address.removeprefix("http://").rpartition(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=60)
-    if receive_bytes is not None:
-        connection.sock = socket.socket()
-        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
-        connection.sock.settimeout(60)
-        connection.sock.connect((host, int(port)))
-    try:
-        connection.request(method, path, headers=headers)
-        with connection.getresponse() as response:
-            yield response
-    finally:
-        connection.close()
-
-
-def get(page, path, **options):
-    """Return a response's status, headers and body."""
-    with open_response(page, path, **options) as response:
-        return response.status, response.headers, response.read()
 
 
 def read_part(response):
