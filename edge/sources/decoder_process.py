@@ -34,7 +34,7 @@ from edge.sources.decoder import (
 )
 from edge.sources.picture import Picture
 
-_REPLY_TIMEOUT_S = 60.0
+REPLY_TIMEOUT_S = 60.0
 """Longest time that decoding an image may take, s: a slow board takes some seconds for a large one."""
 
 _EXIT_TIMEOUT_S = 5.0
@@ -63,9 +63,16 @@ class DecoderProcess:
     Args:
         max_pixels: Larger images are shrunk to this number of pixels.
         environment: The process's environment variables; None for those of this process.
+        timeout_s: Longest time that an image may take, s, unless a request has its own.
     """
 
-    def __init__(self, max_pixels: int, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        max_pixels: int,
+        environment: Mapping[str, str] | None = None,
+        *,
+        timeout_s: float = REPLY_TIMEOUT_S,
+    ) -> None:
         """Start the process.
 
         Raises:
@@ -80,6 +87,7 @@ class DecoderProcess:
             )
         except (OSError, OverflowError, ValueError) as error:
             raise DecoderCrashError(f"the decoder's process cannot be started: {error}") from error
+        self._control.settimeout(timeout_s)
         self._output = os.fdopen(output, "rb")
         # Also ends the process if nobody closes this object.
         self._finish = weakref.finalize(self, _finish, self._process, self._control, self._output)
@@ -269,7 +277,6 @@ def _start(
     finally:
         theirs.close()
         os.close(pixels)
-    control.settimeout(_REPLY_TIMEOUT_S)
     return process, control, memory, arguments.slot_bytes, output
 
 

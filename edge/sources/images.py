@@ -18,10 +18,10 @@ from edge.sources.content import (
     check_picture,
     picture_format,
 )
-from edge.sources.decoder_process import DecoderCrashError, DecoderProcess
 from edge.sources.folder import LeftOut, list_files
 from edge.sources.library_messages import LibraryMessages
 from edge.sources.picture import MAX_MEGAPIXELS, Picture, decode_picture
+from edge.sources.picture_decoder import PictureDecoder
 from edge.sources.video_file import first_frame
 
 log = logging.getLogger(__name__)
@@ -53,8 +53,7 @@ class ImageSource(Source):
         self._color = color
         self._max_megapixels = max_megapixels
         self._closed = threading.Event()
-        self._lock = threading.Lock()  # protects `_decoder`
-        self._decoder: DecoderProcess | None = None
+        self._decoder = PictureDecoder(max_megapixels)
         self._messages = LibraryMessages(self.name)
         self._index = 0
         self._shrunk = 0
@@ -73,13 +72,13 @@ class ImageSource(Source):
         frame, self._next = self._next or self._decode_next(), None
         if frame is None:
             self._messages.report()
-            self._close_decoder()
+            self._decoder.close()
         return frame
 
     def close(self) -> None:
         """End the stream; a waiting `read` returns None."""
         self._closed.set()
-        self._close_decoder()
+        self._decoder.close()
 
     def _list(self, path: Path) -> list[Path]:
         """Return the files to read.
@@ -140,13 +139,9 @@ class ImageSource(Source):
         try:
             with path.open("rb") as file:
                 check_picture(file.read(HEAD_BYTES))
-                decoder = self._open_decoder()
-                return None if decoder is None else decoder.decode_picture(file, color=self._color)
+                return self._decoder.decode(file, color=self._color)
         except OSError as error:
             raise UnreadableContentError(f"a file that cannot be read: {error.strerror}", kind="unreadable") from error
-        except DecoderCrashError as error:
-            self._close_decoder()  # the next image gets a new one
-            raise UnreadableContentError(str(error), kind="decoder failed") from error
 
     def _report(self, path: Path, name: str, picture: Picture) -> None:
         self._messages.add(picture.messages, about=name)
@@ -164,18 +159,6 @@ class ImageSource(Source):
     def _leave_out(self, left_out: LeftOut) -> None:
         self.left_out[left_out.kind] += 1
         log.warning("%s: expected an image, found %s: skipped", left_out.path, left_out.reason)
-
-    def _open_decoder(self) -> DecoderProcess | None:
-        with self._lock:
-            if self._decoder is None and not self._closed.is_set():
-                self._decoder = DecoderProcess(round(self._max_megapixels * 1e6))
-            return self._decoder
-
-    def _close_decoder(self) -> None:
-        with self._lock:
-            decoder, self._decoder = self._decoder, None
-        if decoder is not None:
-            decoder.close()
 
 
 def read_image(path: Path, *, color: bool = False, max_megapixels: float = MAX_MEGAPIXELS) -> tuple[Gray, Color | None]:

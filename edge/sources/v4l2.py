@@ -15,6 +15,9 @@ from edge.errors import CameraError
 from edge.records import Color, Frame, Gray
 from edge.settings.schema import SourceSettings
 from edge.sources.base import Source, luma, read_only, silence_opencv
+from edge.sources.content import UnreadableContentError
+from edge.sources.library_messages import LibraryMessages
+from edge.sources.picture_decoder import PictureDecoder
 from edge.sources.v4l2_devices import check_camera, describe_holder
 
 log = logging.getLogger(__name__)
@@ -23,6 +26,12 @@ OpenCapture = Callable[[Path, SourceSettings], cv2.VideoCapture]
 
 _RAW_PIXELS = 640 * 480
 """Largest image that USB 2 carries uncompressed at 30 frames per second, px; above it only JPEG is fast enough."""
+
+_JPEG = frozenset(cv2.VideoWriter.fourcc(*name) for name in ("MJPG", "JPEG"))
+"""Formats of which each image is a JPEG."""
+
+_DECODER_TIMEOUT_S = 20.0
+"""Longest time that decoding an image may take, s: for the first one a slow board loads OpenCV from an SD card."""
 
 _RETRY_S = 0.05
 """Pause after a read without a frame, s."""
@@ -34,7 +43,9 @@ _READ_S = 1.5
 class V4l2Source(Source):
     """Gives the frames of a V4L2 camera.
 
-    Small images are requested as YUYV, whose luma is copied as it comes: nothing is decoded or converted.
+    Small images are requested as YUYV, whose luma is copied as it comes: nothing is decoded or converted. Large
+    ones are JPEGs, which cheap cameras and cables damage: they are decoded in a process of their own, and those that
+    cannot be decoded are left out.
 
     Args:
         device: Such as /dev/video0.
@@ -60,12 +71,16 @@ class V4l2Source(Source):
         self._color = color
         self._closed = threading.Event()
         self._lock = threading.Lock()  # protects the capture: `close` must not free it during a read
-        self._index = self._incomplete = 0
+        self._index = self._unusable = 0
+        self._messages = LibraryMessages(self.name)
+        self._decoder = PictureDecoder(
+            settings.max_megapixels, timeout_s=max(settings.stall_timeout_s, _DECODER_TIMEOUT_S)
+        )
         self._capture = (open_capture or _open_capture)(device, settings)
         try:
             self._next = self._grab()
         except Exception:  # OpenCV raises exceptions of several types
-            self._capture.release()
+            self.close()
             raise
 
     def read(self) -> Frame | None:
@@ -85,9 +100,9 @@ class V4l2Source(Source):
         while True:
             began_s = time.monotonic()
             found, image = self._capture.read()
-            rows = self._in_rows(np.asarray(image, dtype=np.uint8)) if found else None
-            if rows is not None:
-                return self._to_frame(rows)
+            channels = self._decode(np.asarray(image, dtype=np.uint8)) if found else None
+            if channels is not None:
+                return self._to_frame(*channels)
             if not self._device.exists():
                 raise CameraError(f"{self._device}: the camera is gone: was it unplugged? Check the cable")
             if silent_s >= self._stall_timeout_s:
@@ -99,40 +114,53 @@ class V4l2Source(Source):
                 return None
             silent_s += min(time.monotonic() - began_s, _READ_S)
 
-    def _to_frame(self, rows: NDArray[np.uint8]) -> Frame:
+    def _to_frame(self, gray: Gray, color: Color | None) -> Frame:
         captured_at = time.monotonic()
-        gray, color = split_channels(rows, color=self._color)
         index = self._index
         self._index += 1
         return Frame(gray, index, captured_at, captured_at, self.name, color)
 
-    def _in_rows(self, image: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
-        """Reshape an unconverted image, which OpenCV gives as one row of bytes: (1, H * W * 2) YUYV to (H, W, 2).
+    def _decode(self, image: NDArray[np.uint8]) -> tuple[Gray, Color | None] | None:
+        """Return luma and color of an image; None if it is damaged, and after `close`.
 
-        Returns:
-            None for a row of another length, as USB cameras deliver it after a lost packet.
+        An unconverted image, which OpenCV gives as one row of bytes, is a JPEG, or (1, H * W * 2) YUYV. USB cameras
+        deliver less of it after a lost packet.
         """
         if image.ndim < 2 or image.shape[0] > 1:  # noqa: PLR2004  # rows, columns
-            return image
+            return split_channels(image, color=self._color)
+        if int(self._capture.get(cv2.CAP_PROP_FOURCC)) in _JPEG:
+            return self._decode_jpeg(image.tobytes())
         width, height = (int(self._capture.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
         if image.size == width * height * 2:
-            return image.reshape(height, width, 2)
-        self._incomplete += 1
-        if self._incomplete & (self._incomplete - 1) == 0:  # the 1st, 2nd, 4th, 8th
-            log.warning(
-                "%s: expected a picture of %d bytes, found %d: left out (%d so far)",
-                self._device,
-                width * height * 2,
-                image.size,
-                self._incomplete,
-            )
+            return split_channels(image.reshape(height, width, 2), color=self._color)
+        self._leave_out(f"a picture of {width * height * 2} bytes", str(image.size))
         return None
+
+    def _decode_jpeg(self, content: bytes) -> tuple[Gray, Color | None] | None:
+        try:
+            picture = self._decoder.decode(content, color=self._color)
+        except UnreadableContentError as error:
+            self._leave_out("a JPEG", str(error))
+            return None
+        if picture is None:
+            return None
+        self._messages.add(picture.messages)
+        return read_only(picture.gray), None if picture.color is None else read_only(picture.color)
+
+    def _leave_out(self, expected: str, found: str) -> None:
+        self._unusable += 1
+        if self._unusable & (self._unusable - 1) == 0:  # the 1st, 2nd, 4th, 8th
+            log.warning(
+                "%s: expected %s, found %s: left out (%d so far)", self._device, expected, found, self._unusable
+            )
 
     def close(self) -> None:
         """Release the camera; a waiting `read` returns None."""
         self._closed.set()
+        self._decoder.close()  # ends a waiting request, so that the lock becomes free
         with self._lock:
             self._capture.release()
+            self._messages.report()
 
 
 def split_channels(image: NDArray[np.uint8], *, color: bool) -> tuple[Gray, Color | None]:
@@ -173,7 +201,7 @@ def _open_capture(device: Path, settings: SourceSettings) -> cv2.VideoCapture:
     capture.set(cv2.CAP_PROP_FRAME_HEIGHT, settings.height)
     capture.set(cv2.CAP_PROP_FPS, settings.fps)
     capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # a queue would add latency
-    if int(capture.get(cv2.CAP_PROP_FOURCC)) == cv2.VideoWriter.fourcc(*"YUYV"):
+    if int(capture.get(cv2.CAP_PROP_FOURCC)) in _JPEG | {cv2.VideoWriter.fourcc(*"YUYV")}:
         capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
     width, height = capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
     log.info("%s: %s, %dx%d, %g frames per second", device, camera.card, width, height, capture.get(cv2.CAP_PROP_FPS))

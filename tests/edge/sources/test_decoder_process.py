@@ -56,7 +56,7 @@ def test_an_image_whose_decoder_crashes_is_skipped(picture, read_all):
     for name in ("b.png", "c.png"):
         (picture.parent / name).write_bytes(picture.read_bytes())
     source = ImageSource(picture.parent)
-    os.kill(source._decoder._process.pid, signal.SIGSEGV)
+    os.kill(source._decoder._process._process.pid, signal.SIGSEGV)
     assert [frame.source for frame in read_all(source)] == ["a.png", "c.png"]
     assert source.left_out == {"decoder failed": 1}
 

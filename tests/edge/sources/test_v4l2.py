@@ -1,12 +1,19 @@
 """The V4L2 source; a clip and an empty file stand in for the stream and the device."""
 
+import os
+import re
+import signal
+
 import cv2
 import numpy as np
 import pytest
+from mjpeg_server import jpeg
+from waiting import LIMIT_S
 
 from edge.errors import CameraError
 from edge.settings.schema import SourceSettings
-from edge.sources.v4l2 import V4l2Source, split_channels
+from edge.sources.v4l2 import V4l2Source, _open_capture, split_channels
+from edge.sources.v4l2_devices import Capability
 
 DEFAULTS = SourceSettings()
 SHORT_STALL = SourceSettings(stall_timeout_s=0.05)
@@ -119,17 +126,33 @@ def test_close_ends_the_stream(plug_in):
 class RawCapture:
     """A capture like OpenCV's without conversion, which gives all bytes of an image in one row; some may be short."""
 
+    fourcc = "YUYV"
+
     def __init__(self, *lost):
         self._lost = list(lost)
 
     def read(self):
         return True, YUYV.reshape(1, -1)[:, self._lost.pop(0) if self._lost else 0 :].copy()
 
-    def get(self, side):
-        return float({cv2.CAP_PROP_FRAME_WIDTH: 6, cv2.CAP_PROP_FRAME_HEIGHT: 4}[side])
+    def get(self, name):
+        fourcc = cv2.VideoWriter.fourcc(*self.fourcc)
+        return float({cv2.CAP_PROP_FRAME_WIDTH: 6, cv2.CAP_PROP_FRAME_HEIGHT: 4, cv2.CAP_PROP_FOURCC: fourcc}[name])
 
     def release(self):
         pass
+
+
+class JpegCapture(RawCapture):
+    """The same for a camera that sends JPEGs, the last one again and again."""
+
+    fourcc = "MJPG"
+
+    def __init__(self, *jpegs):
+        self._jpegs = list(jpegs)
+
+    def read(self):
+        content = self._jpegs.pop(0) if len(self._jpegs) > 1 else self._jpegs[0]
+        return True, np.frombuffer(content, np.uint8).reshape(1, -1)
 
 
 def test_unconverted_bytes_are_reshaped(tmp_path):
@@ -171,3 +194,151 @@ def test_a_capture_that_fails_while_it_is_opened_is_closed(tmp_path, kind):
     with pytest.raises(kind):
         V4l2Source(tmp_path / "video0", DEFAULTS, open_capture=lambda *_: Broken())
     assert released == [True]
+
+
+@pytest.fixture
+def plug_in_jpegs(tmp_path):
+    """Open a source whose camera sends these JPEGs, the last one again and again."""
+    device = tmp_path / "video0"
+    device.touch()
+    opened = []
+
+    def plug_in(*jpegs, settings=DEFAULTS, color=False, fourcc="MJPG"):
+        capture = JpegCapture(*jpegs)
+        capture.fourcc = fourcc
+        opened.append(V4l2Source(device, settings, color=color, open_capture=lambda *_: capture))
+        return opened[-1]
+
+    yield plug_in
+    for source in opened:
+        source.close()
+
+
+def process_of(source):
+    return source._decoder._process._process
+
+
+@pytest.mark.parametrize("fourcc", ["MJPG", "JPEG"])
+def test_the_jpegs_of_a_camera_are_decoded(plug_in_jpegs, fourcc):
+    """Each may have another size; color is decoded only if requested, and the process ends with the source."""
+    small, large = jpeg(90), jpeg(200, size=(160, 120))
+    source = plug_in_jpegs(small, large, fourcc=fourcc)
+    frames = [source.read() for _ in range(3)]
+    assert [frame.gray.shape for frame in frames] == [(48, 64), (120, 160), (120, 160)]
+    assert [round(frame.gray.mean() / 10) for frame in frames] == [9, 20, 20]
+    assert [frame.index for frame in frames] == [0, 1, 2]
+    assert frames[0].color is None
+    assert not frames[0].gray.flags.writeable
+    process = process_of(source)
+    source.close()
+    assert process.poll() is not None
+    frame = plug_in_jpegs(small, color=True).read()
+    assert frame.color.shape == (48, 64, 3)
+    assert not frame.color.flags.writeable
+
+
+def without_huffman_tables(content):
+    """Return a JPEG without the tables that all Motion JPEGs share, as many cameras send it."""
+    place, parts = 2, [content[:2]]
+    while content[place + 1] != 0xDA:
+        length = 2 + int.from_bytes(content[place + 2 : place + 4], "big")
+        if content[place + 1] != 0xC4:
+            parts.append(content[place : place + length])
+        place += length
+    return b"".join(parts) + content[place:]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [without_huffman_tables, lambda content: content + bytes(500), lambda content: content[:-2]],
+    ids=["no Huffman tables", "zeros at the end", "no end marker"],
+)
+def test_cameras_write_jpeg_in_their_own_way(plug_in_jpegs, change):
+    """What every viewer shows is read: without tables, padded, or without the end marker."""
+    assert abs(plug_in_jpegs(change(jpeg(90))).read().gray.mean() - 90) < 3
+
+
+def noisy_jpeg():
+    """Return a JPEG with stray bytes before its restart markers, about which libjpeg prints a line."""
+    pixels = np.full((48, 64, 3), 90, np.uint8)
+    content = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_RST_INTERVAL, 1])[1].tobytes()
+    return re.sub(rb"(\xff[\xd0-\xd7])", rb"\0\0\1", content)
+
+
+def test_what_libjpeg_prints_about_a_camera_is_counted(plug_in_jpegs, capfd, caplog):
+    """A camera with stray bytes in every picture: one line at once, and the number of the others at the end."""
+    source = plug_in_jpegs(noisy_jpeg())
+    frames = [source.read() for _ in range(20)]
+    source.close()
+    assert len(frames) == 20
+    assert capfd.readouterr().err == ""
+    first, rest = caplog.messages
+    assert first.startswith(f"{source.name}: the decoder reports: Corrupt JPEG data")
+    assert re.search(r"\(and \d\d more messages\)$", rest)
+
+
+def test_damaged_jpegs_of_a_camera_are_left_out_with_a_count(plug_in_jpegs, caplog):
+    """Pictures cut short by a lost packet and garbage are no images and no error; the warnings thin out."""
+    cut, garbage = jpeg(200)[:-40], b"garbage" * 20
+    source = plug_in_jpegs(jpeg(90), cut, garbage, b"\xff\xd8", cut, cut, jpeg(120))
+    frames = [source.read() for _ in range(2)]
+    assert [round(frame.gray.mean() / 10) for frame in frames] == [9, 12]
+    assert [frame.index for frame in frames] == [0, 1]
+    assert [message.rpartition(": ")[2] for message in caplog.messages] == [
+        "left out (1 so far)",
+        "left out (2 so far)",
+        "left out (4 so far)",
+    ]
+    assert "expected a JPEG, found text" in caplog.messages[1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL])
+def test_a_jpeg_that_makes_the_decoder_crash_is_left_out(plug_in_jpegs, caplog, number):
+    """The next picture gets a new process, and the run goes on."""
+    source = plug_in_jpegs(jpeg(90), settings=SourceSettings(stall_timeout_s=LIMIT_S))
+    source.read()
+    process = process_of(source)
+    process.send_signal(number)
+    assert source.read().index == 1
+    assert process_of(source) is not process
+    assert re.search("found the (decoder has crashed|system has ended the decoder)", caplog.text)
+    assert "left out (1 so far)" in caplog.text
+
+
+def test_a_camera_that_sends_only_damaged_jpegs_is_an_error(plug_in_jpegs):
+    """After `stall_timeout_s` without a picture the camera has failed."""
+    with pytest.raises(CameraError, match=r"expected a frame within 0.05 s, found none"):
+        plug_in_jpegs(jpeg(90)[:-40], settings=SHORT_STALL)
+
+
+def test_closing_ends_a_decoding(plug_in_jpegs, in_thread):
+    """A read that waits for a decoder that hangs returns when another thread closes the camera."""
+    source = plug_in_jpegs(jpeg(90))
+    source.read()
+    os.kill(process_of(source).pid, signal.SIGSTOP)
+    waiting = in_thread(source.read)
+    source.close()
+    assert waiting() is None
+
+
+@pytest.mark.parametrize(("granted", "is_raw"), [("YUYV", True), ("MJPG", True), ("JPEG", True), ("NV12", False)])
+def test_opencv_decodes_no_jpeg_of_a_camera(monkeypatch, tmp_path, granted, is_raw):
+    """Whatever was requested, OpenCV converts only the formats that are neither YUYV nor JPEG."""
+    values = {}
+
+    class Capture(RawCapture):
+        fourcc = granted
+
+        def isOpened(self):  # noqa: N802  # OpenCV's name
+            return True
+
+        def set(self, name, value):
+            values[name] = value
+
+        def get(self, name):
+            return 30.0 if name == cv2.CAP_PROP_FPS else super().get(name)
+
+    monkeypatch.setattr("edge.sources.v4l2.check_camera", lambda _: Capability("uvcvideo", "Cam", 1))
+    monkeypatch.setattr("cv2.VideoCapture", lambda *_: Capture())
+    _open_capture(tmp_path, DEFAULTS)
+    assert (values.get(cv2.CAP_PROP_CONVERT_RGB) == 0) is is_raw
