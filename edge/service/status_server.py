@@ -12,6 +12,9 @@ log = logging.getLogger(__name__)
 SEND_TIMEOUT_S = 2.0
 """A client that does not read is disconnected after this long, because the next client waits for it."""
 
+RETRY_S = 0.5
+"""Wait after a client could not be accepted, s, as while the process has no file descriptor left."""
+
 
 class StatusServer:
     """Sends each client that connects the current status, then closes the connection.
@@ -38,18 +41,24 @@ class StatusServer:
         except OSError:
             self._socket.close()
             raise
-        self._closing = False
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="status", daemon=True)
         self._thread.start()
 
     def _serve(self) -> None:
+        is_failing = False
         while True:
             try:
                 client, _ = self._socket.accept()
             except OSError as error:
-                if not self._closing:
-                    log.warning("the status is no longer served: %s", error)
-                return
+                if self._closing.is_set():
+                    return
+                if not is_failing:
+                    log.warning("the status cannot be served at the moment: %s; trying again", error)
+                is_failing = True
+                self._closing.wait(RETRY_S)
+                continue
+            is_failing = False
             with client:
                 self._send(client)
 
@@ -64,9 +73,9 @@ class StatusServer:
 
     def close(self) -> None:
         """End the thread and remove the socket. May be called more than once."""
-        if self._closing:
+        if self._closing.is_set():
             return
-        self._closing = True
+        self._closing.set()
         self._socket.shutdown(socket.SHUT_RDWR)  # wakes accept(), which close() alone would not
         self._thread.join(SEND_TIMEOUT_S)
         self._socket.close()

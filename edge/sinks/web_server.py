@@ -1,5 +1,6 @@
 """Serves a WSGI application with waitress on its own thread; limits what a client can take of it."""
 
+import errno
 import ipaddress
 import logging
 import socket
@@ -28,8 +29,13 @@ CONNECTIONS_PER_ADDRESS = 24
 REPORT_INTERVAL_S = 60.0
 """Shortest time between two log lines about failed requests, s: whoever sends bad ones must not fill the log."""
 
+ACCEPT_RETRY_S = 0.2
+"""Wait after a connection could not be accepted, s, as while the process has no file descriptor left: the connection
+stays in the listener's queue, so that a server that did not wait would keep a core busy."""
+
 _SPARE_CONNECTIONS = 8
 _IPV6_NETWORK_BITS = 64  # one client has all addresses of such a network
+_GONE = (errno.EAGAIN, errno.ECONNABORTED)  # the client has left before it was accepted
 _HEADER_BYTES, _BODY_BYTES = 16 << 10, 4 << 10
 _POLL_S = 1
 _SHUTDOWN_S = 0.5
@@ -193,6 +199,8 @@ class WebServer:
                 **_LIMITS,
             )
             self._server.channel_class = _Admission(threads)
+            self._server.accept = self._accept
+            self._listener = listener
             self._thread = threading.Thread(target=self._serve, name=f"{name} server", daemon=True)
             self._thread.start()
         except Exception:  # whatever fails, the port is released, and the error goes on
@@ -212,6 +220,16 @@ class WebServer:
         self._thread.join()
         if not self._server.task_dispatcher.threads:  # a thread that hangs in a response still writes to the trigger
             self._server.trigger.close()
+
+    def _accept(self) -> tuple[socket.socket, Any] | None:
+        """Take the place of waitress's method; None if there is no connection after all."""
+        try:
+            return self._listener.accept()
+        except OSError as error:
+            if error.errno not in _GONE:
+                _faults.add(error)
+                self._closing.wait(ACCEPT_RETRY_S)
+            return None
 
     def _serve(self) -> None:
         try:

@@ -1,5 +1,6 @@
 """Keeps the display up to date with the observations and the status of the run."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from edge.sinks.display.panel import Panel, open_panel
 from edge.sinks.display.screens import FacesScreen, Screen, choose_screen
 from edge.status import Status
 
+log = logging.getLogger(__name__)
+
 _OBSERVATION_TTL_S = 2.0
 """How long an observation is shown if no newer one arrives, s."""
 
@@ -25,6 +28,9 @@ _STATUS_INTERVAL_S = 1.0
 _RESEND_S = 5.0
 """Time after which an unchanged screen is sent again, s: it detects an unplugged display, and fills one that was
 plugged in again."""
+
+_HUNG_S = 5.0
+"""Time after which a call of the display that has not returned is reported, s."""
 
 _CLOSE_TIMEOUT_S = 0.4
 """Longest wait for a bus that hangs when the sink is closed, s."""
@@ -65,6 +71,8 @@ class Display(Sink[Observation]):
         self._clock = clock
         self._fault: Exception | None = None
         self._newest: tuple[Observation, float] | None = None
+        self._called_s: float | None = None  # when the call of the display began that has not returned
+        self._is_hung = False
         self._closing = threading.Event()
 
     def open(self) -> None:
@@ -93,13 +101,25 @@ class Display(Sink[Observation]):
         self._newest = observation, self._clock()
 
     def poll(self) -> None:
-        """Raise the error that ended the display's own thread, if any.
+        """Raise the error that ended the display's own thread, if any; log that the display hangs, once.
 
         Raises:
             EdgeError: the display has failed.
         """
         if self._fault is not None:
             raise self._fault
+        was_hung, self._is_hung = self._is_hung, bool(error := self.error)
+        if self._is_hung and not was_hung:
+            log.warning("display: %s; the run goes on", error)
+
+    @property
+    def error(self) -> str:
+        """Since when the display does not respond; empty if it does. A bus that hangs raises nothing."""
+        called_s = self._called_s
+        hung_s = 0.0 if called_s is None else self._clock() - called_s
+        if hung_s < _HUNG_S:
+            return ""
+        return f"no response from {self._settings.device} for {hung_s:.0f} s: check its wiring"
 
     def close(self) -> None:
         """Clear the display, unless its bus hangs.
@@ -136,10 +156,13 @@ class Display(Sink[Observation]):
             dimmed = self._should_dim(screen, now_s)
             if (screen, dimmed) == shown and now_s - shown_s < _RESEND_S:
                 continue
+            picture = draw_screen(screen, width=panel.width, height=panel.height, colored=panel.colored)
+            self._called_s = self._clock()
             if dimmed != is_dimmed:
                 panel.dim(dimmed=dimmed)
                 is_dimmed = dimmed
-            panel.show(draw_screen(screen, width=panel.width, height=panel.height, colored=panel.colored))
+            panel.show(picture)
+            self._called_s = None
             shown, shown_s = (screen, dimmed), now_s
 
     def _current_observation(self, now_s: float) -> Observation | None:

@@ -27,8 +27,11 @@ MAX_PENDING = 5000
 LINE_START = b'{"time":"'
 """Beginning of each line that this program writes. A torn line that begins otherwise is not removed."""
 
-_TRANSIENT = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
-"""Errors after which opening the file is retried: a full disk, or one that the kernel made read-only after a fault."""
+_TRANSIENT = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENXIO)
+"""Errors after which opening the file is retried: a full disk, one that the kernel made read-only after a fault, or a
+pipe that nobody reads yet."""
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 _READ_BYTES = 1 << 16
 
@@ -86,7 +89,7 @@ class LinesFile:
     def _open(self) -> IO[bytes]:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         # Unbuffered: this class batches, and a failed write must leave nothing in a buffer that would fail again.
-        file = self._path.open("ab", buffering=0)
+        file = open(self._path, "ab", buffering=0, opener=_open_at_once)  # noqa: SIM115  # `_close_file` closes it
         try:
             lock(file)  # before a torn line is removed: another process may be writing it
             if not self._rest:
@@ -153,8 +156,7 @@ class LinesFile:
                 self._write()
         except OSError as error:
             if not self._retry:
-                reason = error.strerror
-                raise SinkError(f"{self._path}: the log cannot be written: {reason}: free some space") from error
+                raise SinkError(f"{self._path}: the log cannot be written: {_explain(error)}") from error
             self._back_off(error)
             return
         if self.error:
@@ -200,7 +202,7 @@ class LinesFile:
     def _back_off(self, error: OSError) -> None:
         reason = error.strerror or str(error)
         if reason != self.error:
-            log.error("%s: the log cannot be written: %s: free some space; trying again", self._path, reason)
+            log.error("%s: the log cannot be written: %s; trying again", self._path, _explain(error))
         self.error = reason
         self._interval_s = self._backoff.next_s()
 
@@ -247,6 +249,28 @@ def _end_of_last_line(descriptor: int, size: int) -> int:
 
 def _read(descriptor: int, start: int, end: int) -> bytes:
     return os.pread(descriptor, end - start, start)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file for writing. Should it be a pipe without a reader, raise an error instead of waiting for one.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    try:
+        descriptor = os.open(path, flags | os.O_NONBLOCK, 0o666)
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            raise OSError(errno.ENXIO, "a pipe that nobody reads") from error
+        raise
+    os.set_blocking(descriptor, True)
+    return descriptor
+
+
+def _explain(error: OSError) -> str:
+    """Return why the log cannot be written, and what to do."""
+    remedy = "free some space" if error.errno in _FULL else "check the file, its folder and their permissions"
+    return f"{error.strerror or error}: {remedy}"
 
 
 def _is_at(file: IO[bytes], path: Path) -> bool:

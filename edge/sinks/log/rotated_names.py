@@ -17,6 +17,9 @@ GZIP_SUFFIX = ".gz"
 _LINE_BYTES = 1 << 16
 """How much of a file to read in search of its first or last line, bytes; a line has about 400."""
 
+_YEARS = range(1970, 9999)
+"""Years of the lines that this program writes; other times cannot always be converted, nor named with four digits."""
+
 _TIME_FORMAT = "%Y%m%dT%H%M%SZ"
 
 
@@ -112,4 +115,4 @@ def _line_time(line: bytes) -> LineTime | None:
         found = msgspec.json.decode(line, type=LineTime)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return found if found.time.tzinfo else None
+    return found if found.time.tzinfo and found.time.year in _YEARS else None

@@ -82,7 +82,8 @@ class Rotation:
             OSError: the log cannot be read.
         """
         age_s = 0.0
-        first = first_line_time(self._path)
+        # Reading a pipe that took the log's place would never end: this process holds its other end.
+        first = first_line_time(self._path) if self._path.is_file() else None
         if first is not None and not first.clock:
             age_s = max(0.0, (datetime.now(UTC) - first.time).total_seconds())
         self._began_s = time.monotonic() - age_s  # monotonic from here on: the wall clock may step

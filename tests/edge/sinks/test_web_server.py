@@ -8,7 +8,8 @@ import time
 from contextlib import suppress
 
 import pytest
-from waiting import wait_for
+from descriptors import no_descriptors
+from waiting import LIMIT_S, wait_for
 
 pytest.importorskip("waitress", reason="the live page needs waitress")
 
@@ -333,3 +334,36 @@ def test_what_waitress_reports_is_counted_too(serve, caplog):
         logging.getLogger("waitress").error("Socket error", exc_info=OSError("gone"))
     assert reports_of(caplog) == ["requests that could not be answered: 1; the last one: OSError: gone"]
     assert not logging.getLogger("waitress").propagate
+
+
+class CountingListener(socket.socket):
+    """A listener that notes when a connection is accepted, or cannot be.
+
+    Attributes:
+        accepted_s: times, s.
+    """
+
+    def accept(self):
+        self.accepted_s.append(time.perf_counter())
+        return super().accept()
+
+
+@pytest.mark.usefixtures("faults")
+def test_a_server_without_descriptors_waits_and_goes_on(caplog):
+    """A connection that cannot be accepted keeps no core busy, is reported once, and is answered later."""
+    listener = CountingListener(fileno=listen("127.0.0.1", 0, section="page").detach())
+    listener.accepted_s = []
+    server = WebServer(hello, listener, threads=1, name="test")
+    with socket.socket() as client:
+        client.settimeout(LIMIT_S)
+        with no_descriptors():
+            client.connect(("127.0.0.1", server.port))
+            client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            wait_for(lambda: len(listener.accepted_s) >= 3)
+        assert client.recv(100).startswith(b"HTTP/1.0 200")
+    server.close()
+    first_s, _, third_s = listener.accepted_s[:3]
+    assert third_s - first_s >= 2 * web_server.ACCEPT_RETRY_S
+    assert reports_of(caplog) == [
+        "requests that could not be answered: 1; the last one: OSError: [Errno 24] Too many open files"
+    ]

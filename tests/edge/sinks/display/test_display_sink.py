@@ -198,6 +198,31 @@ def test_a_bus_that_hangs_does_not_block_closing(monkeypatch):
     released.set()
 
 
+def test_a_bus_that_hangs_is_reported(harness, caplog):
+    """A call that does not return raises nothing: after five seconds the display has an error, which is logged once."""
+    hangs, released = threading.Event(), threading.Event()
+
+    def hang(_picture):
+        hangs.set()
+        released.wait()
+
+    harness.wait_until_shown(NO_FACE)
+    harness.panel.show = hang
+    harness.display.write(make_observation(HAPPY))
+    assert hangs.wait(60)
+    harness.display.poll()
+    assert (harness.display.error, caplog.text) == ("", "")
+    harness.now_s += 6.0
+    for _ in range(3):
+        harness.display.poll()
+    assert harness.display.error == "no response from ssd1306 for 6 s: check its wiring"
+    assert [record.getMessage() for record in caplog.records] == [
+        "display: no response from ssd1306 for 6 s: check its wiring; the run goes on"
+    ]
+    released.set()
+    wait_for(lambda: harness.display.error == "")
+
+
 def test_an_unplugged_display_is_opened_again(caplog):
     """The supervisor reports the failure and opens the display again while no frame arrives."""
     panels = []

@@ -135,6 +135,21 @@ def test_an_error_ends_even_if_there_was_nothing_to_write(log_path, clock, monke
     file.close()
 
 
+def test_a_pipe_that_nobody_reads_is_not_waited_for(log_path, clock):
+    """Opening such a pipe would hang for ever; with `retry` the lines wait for a reader."""
+    os.mkfifo(log_path)
+    with pytest.raises(SinkError, match="found: a pipe that nobody reads: see --log"):
+        LinesFile(log_path, retry=False)
+    file = LinesFile(log_path, retry=True)
+    assert file.error == "a pipe that nobody reads"
+    reader = os.open(log_path, os.O_RDONLY | os.O_NONBLOCK)
+    write(file, clock, 0)
+    assert os.read(reader, 100) == line(0)
+    assert os.get_blocking(file._file.fileno())
+    file.close()
+    os.close(reader)
+
+
 def test_a_wrong_path_is_not_retried(tmp_path):
     """A folder at the path does not go away by waiting, so that opening fails even with `retry`."""
     with pytest.raises(SinkError, match="expected a log file that can be written"):

@@ -42,9 +42,18 @@ def test_a_clock_that_steps_by_years_does_not_change_the_order(log_path):
     assert [file.ended for file in rotated_files(log_path)] == [None, datetime(2026, 11, 20, tzinfo=UTC), None]
 
 
-@pytest.mark.parametrize("content", [b"", b"not JSON\n", b'{"time":"2026-11-20T12:00:00"}\n'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"not JSON\n",
+        b'{"time":"2026-11-20T12:00:00"}\n',
+        b'{"time":"0001-01-01T00:00:00+14:00"}\n',
+        b'{"time":"9999-12-31T23:59:59-12:00"}\n',
+    ],
+)
 def test_a_file_of_another_program_gets_a_number_without_a_time(log_path, content):
-    """A last line without a time, or with one that lacks a time zone, does not date the file."""
+    """A last line without a time, with one that lacks a time zone, or at the calendar's end, does not date the file."""
     log_path.write_bytes(content)
     assert next_name(log_path).name == "readings.000001.jsonl"
 

@@ -166,6 +166,40 @@ def test_a_log_that_another_program_moved_is_created_again(log_path, clock):
     assert line_numbers(log_path) == [1]
 
 
+@pytest.mark.parametrize("is_read", [False, True])
+def test_a_pipe_in_the_place_of_the_log_does_not_hang(log_path, clock, caplog, is_read):
+    """Whether somebody reads the pipe or not, neither opening nor rotation waits for its other end."""
+    file = open_file(log_path)
+    write(file, clock, 0)
+    log_path.unlink()
+    os.mkfifo(log_path)
+    reader = os.open(log_path, os.O_RDONLY | os.O_NONBLOCK) if is_read else None
+    write(file, clock, 1)
+    assert file.error == ("" if is_read else "a pipe that nobody reads")
+    assert ("a pipe that nobody reads: check the file" in caplog.text) is not is_read
+    if reader is not None:
+        assert os.read(reader, 1000).endswith(b'"frame":"00001"}\n')
+        os.close(reader)
+    file.close()
+
+
+@pytest.mark.parametrize("target", ["another.jsonl", "none/another.jsonl", "readings.jsonl"])
+def test_a_link_in_the_place_of_the_log_is_followed_or_reported(log_path, clock, target):
+    """A link to a file is followed; one to a missing folder, or to itself, is reported, and the lines wait."""
+    file = open_file(log_path)
+    log_path.unlink()
+    log_path.symlink_to(target)
+    write(file, clock, 0)
+    if target == "another.jsonl":
+        assert line_numbers(log_path) == [0]
+    else:
+        assert file.error
+        log_path.unlink()
+        write(file, clock, 1)
+        assert line_numbers(log_path) == [0, 1]
+    file.close()
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_lines_wait_while_the_folder_may_not_be_changed(log_path, clock):
     """The log was removed and cannot be created again: that is reported, and its lines are written later."""
