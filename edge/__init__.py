@@ -1,9 +1,11 @@
 """edge-emotion: names the apparent facial expression of each face a camera sees, on a Raspberry Pi.
 
-from edge import EmotionReader
+    from edge import EmotionReader
 
-for face in EmotionReader().read("photo.jpg"):
-print(face.box, face.label, face.confidence)
+    for face in EmotionReader().read("photo.jpg"):
+        print(face.box.xywh, face.label, face.confidence)
+
+Importing this package loads nothing: OpenCV and the model are loaded by the first `EmotionReader`.
 """
 
 from typing import TYPE_CHECKING

@@ -1,6 +1,7 @@
-"""The documents keep up with the code: the examples in CONTRIBUTING.md run, and every path and link leads somewhere."""
+"""The documents keep up with the code: their Python examples run, and every path and link leads somewhere."""
 
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from edge.settings.schema import ScheduleSettings, Settings, TrackSettings
 from edge.sinks.base import Sink
 from edge.sinks.supervised import SupervisedSink
 from edge.sources.base import Source
+from edge.sources.open import DEMO_CLIP
 from edge.vision.motion import MotionGate
 from edge.vision.schedule import DetectionSchedule
 from edge.vision.track import Tracker
@@ -24,12 +26,25 @@ CONTRIBUTING = REPOSITORY / "CONTRIBUTING.md"
 FOLDERS = ("edge", "train", "convert", "tests", "benchmarks", "systemd", "docs", "models")
 
 
-def examples():
-    """The classes that the Python blocks of CONTRIBUTING.md define, by name."""
+def examples(document=CONTRIBUTING):
+    """Run the Python blocks of a document; the names that they define."""
     names = {}
-    for block in re.findall(r"^```python\n(.*?)^```", CONTRIBUTING.read_text(), re.MULTILINE | re.DOTALL):
-        exec(compile(block, str(CONTRIBUTING), "exec"), names)  # noqa: S102  # our own document
+    for block in re.findall(r"^```python\n(.*?)^```", document.read_text(), re.MULTILINE | re.DOTALL):
+        exec(compile(block, str(document), "exec"), names)  # noqa: S102  # our own document
     return names
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("document", ["README.md", "docs/python.md"])
+def test_the_examples_for_users_run(document, tmp_path, monkeypatch, capsys):
+    """The first face of the photograph is printed as happy, and so is each reading of the video where one is read."""
+    cv2.imwrite(str(tmp_path / "photo.jpg"), make_scene("one").frame(0)[0])
+    shutil.copy(DEMO_CLIP, tmp_path / "party.mp4")
+    monkeypatch.chdir(tmp_path)
+    names = examples(REPOSITORY / document)
+    first, *others = capsys.readouterr().out.splitlines()
+    assert re.match(r"\(\d+, \d+, \d+, \d+\) happy \d\d%", first)
+    assert ("reading" in names) == any("happy" in line for line in others)
 
 
 def test_the_examples_make_a_run(tmp_path):
