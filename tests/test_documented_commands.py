@@ -64,6 +64,8 @@ def own_call(words):
     if words[0] in {"docker", "uvx"}:  # what follows is the program inside
         image = next((at for at, word in enumerate(words) if re.fullmatch(r"edge-emotion(:\w+)?", word)), None)
         return None if image is None or "build" in words else ("edge-emotion", words[image + 1 :])
+    if len(words) > 1 and words[0].endswith(".py") and (REPOSITORY / words[0]).is_file():
+        return words[0], words[1:]
     program, arguments = Path(words[0]).name, words[1:]
     if re.match(r"python3?", program) and arguments[:1] == ["-m"] and arguments[1].partition(".")[0] in PACKAGES:
         return arguments[1], arguments[2:]
@@ -82,10 +84,12 @@ def options_in(words):
 
 @cache
 def known_options(program):
-    """The options of a module, an installer's script or a sub-command of edge-emotion, from its --help."""
+    """The options of a module, a script, an installer or a sub-command of edge-emotion, from its --help."""
     program = STAGES[program][0] if program in STAGES else program
     if program in INSTALLERS:
         call = [str(REPOSITORY / "systemd" / program), "--help"]
+    elif program.endswith(".py"):
+        call = [sys.executable, program, "--help"]
     elif program.partition(".")[0] in PACKAGES:
         call = [sys.executable, "-m", program, "--help"]
     else:
@@ -145,7 +149,14 @@ def test_options_that_stand_alone_exist():
     """An option in a sentence is one of some program of the project."""
     parser_help = new_parser().format_help()
     commands = re.findall(r"^    ([a-z][\w-]*)", parser_help, re.MULTILINE)
-    modules = ("benchmarks", "benchmarks.clips", "benchmarks.fleet", "train.prior_sweep", "train.teacher_predictions")
+    modules = (
+        "benchmarks",
+        "benchmarks.clips",
+        "benchmarks.fleet",
+        "benchmarks/instructions/report.py",
+        "train.prior_sweep",
+        "train.teacher_predictions",
+    )
     known = set().union(*map(known_options, (*commands, *modules, *INSTALLERS)), FOREIGN_OPTIONS)
     alone = {
         (document, option)
