@@ -75,6 +75,7 @@ def _log_error(error: Exception, exit_code: int, *, debug: bool) -> int:
 def _run(options: argparse.Namespace) -> int:
     from edge.cli.run import run
     from edge.pipeline.sinks import ViewOptions
+    from edge.service.credentials import CredentialWatch, credential_files
 
     os.umask(os.umask(0o077) | _UMASK)
     if "WATCHDOG_USEC" in os.environ:
@@ -84,15 +85,25 @@ def _run(options: argparse.Namespace) -> int:
     def read_settings() -> "Settings":
         return _run_settings(options)
 
-    run(read_settings(), json_output=options.json, views=views, read_settings=read_settings)
+    credentials = CredentialWatch(credential_files(_instance(options)))
+    run(
+        read_settings(),
+        json_output=options.json,
+        views=views,
+        read_settings=read_settings,
+        credentials=credentials,
+    )
     return 0
 
 
 def _doctor(options: argparse.Namespace) -> int:
     from edge.doctor.report import doctor
 
-    instance = parse_instance(options.instance) if options.instance is not None else Instance()
-    return doctor(options.config, camera=not options.no_camera, as_json=options.json, instance=instance)
+    return doctor(options.config, camera=not options.no_camera, as_json=options.json, instance=_instance(options))
+
+
+def _instance(options: argparse.Namespace) -> Instance:
+    return parse_instance(options.instance) if options.instance is not None else Instance()
 
 
 def _status(options: argparse.Namespace) -> int:
@@ -143,7 +154,7 @@ def _run_settings(options: argparse.Namespace) -> "Settings":
 
     settings = read_settings(options.config) if options.config else Settings()
     if options.instance is not None:
-        instance = parse_instance(options.instance)
+        instance = _instance(options)
         settings = for_instance(read_settings(instance.config), instance)
     return msgspec.structs.replace(
         settings,

@@ -7,12 +7,13 @@ from contextlib import closing
 from pathlib import Path
 
 from edge.counters import Counters
-from edge.errors import EdgeError
+from edge.errors import EdgeError, ServiceError
 from edge.pipeline.build import Run, build_run, build_steps
 from edge.pipeline.sinks import ViewOptions
 from edge.runtime.keys import on_key
 from edge.runtime.latency import StepTimes
 from edge.runtime.signals import SIGNALS
+from edge.service.credentials import CredentialWatch
 from edge.settings.schema import Settings
 from edge.sources.base import Source
 
@@ -25,6 +26,7 @@ def run(
     json_output: bool,
     views: ViewOptions | None = None,
     read_settings: Callable[[], Settings] | None = None,
+    credentials: CredentialWatch | None = None,
 ) -> None:
     """Run until the source ends, `q` or a signal; then print a summary.
 
@@ -33,11 +35,14 @@ def run(
         json_output: whether readings go to standard output, and everything meant for a person to standard error.
         views: the window and the annotated video; None for neither.
         read_settings: reads the settings again on SIGHUP; None if they cannot change.
+        credentials: the service's; None watches none.
 
     Raises:
+        ServiceError: a credential has changed, and only a new process gets it.
         EdgeError: the settings, the source, the model or a sink cannot be used; the message is meant for the user.
     """
     views = views or ViewOptions()
+    credentials = credentials or CredentialWatch({})
     built = build_run(settings, views, json_output=json_output)
     while True:
         reload = Reload(read_settings, built) if read_settings is not None else None
@@ -46,6 +51,7 @@ def run(
                 closing(built),
                 SIGNALS.on_stop(built.pipeline.ask_stop, reload=reload),
                 on_key("q", built.pipeline.ask_stop),
+                credentials.watching(reload or built.pipeline.ask_stop),
             ):
                 built.pipeline.run()
         finally:
@@ -54,6 +60,8 @@ def run(
             print(summary, file=terminal)  # the command's result
         if reload is None or reload.settings is None or SIGNALS.received is not None:
             return
+        if (changed := credentials.changed) is not None:
+            raise ServiceError(f"{changed} has changed: the service ends, and systemd starts it with the new file")
         settings, built = _rebuild(reload.settings, settings, views, json_output=json_output)
 
 

@@ -59,6 +59,15 @@ def read_secret(path: Path, *, error_type: type[EdgeError]) -> str:
     return lines[0]
 
 
+def facts_of(path: Path) -> tuple[int, ...]:
+    """Return what changes with a file's content, even for a user who may not read it; empty if there is no file."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return ()
+    return facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_mode
+
+
 def _checked(setting: str, path: Path, error_type: type[EdgeError]) -> Path:
     try:
         mode = path.stat().st_mode

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+from edge.device.secret_files import facts_of
 from edge.errors import SinkError
 from edge.settings.sinks import PageSettings
 from edge.sinks.page.address import is_loopback
@@ -24,8 +25,8 @@ _GENERATE = "(umask 077; python3 -c 'import secrets; print(secrets.token_urlsafe
 class CurrentToken:
     """Follows the token's file, so that a new token shuts out everybody who has the old one.
 
-    A service reads systemd's copy, which stays as it is until a restart. Once its original has changed the old token
-    admits nobody any more, and the new one is valid after the restart.
+    A service reads systemd's copy, which stays as it is until the service starts again, as it does when the original
+    has changed (`edge/service/credentials.py`). From the change on the old token admits nobody.
 
     Args:
         settings: the `[page]` section.
@@ -38,7 +39,7 @@ class CurrentToken:
     def __init__(self, settings: PageSettings, environment: Mapping[str, str] = os.environ) -> None:
         self._original = Path(settings.token_file)
         self._path = token_path(settings.token_file, environment) if settings.token_file else None
-        self._seen = self._look()
+        self._seen = facts_of(self._original)
         self._token = find_token(settings, environment) or None
         self._lock = threading.Lock()
 
@@ -47,7 +48,7 @@ class CurrentToken:
         if self._path is None:
             return None
         with self._lock:
-            seen = self._look()
+            seen = facts_of(self._original)
             if seen != self._seen:
                 self._seen = seen
                 self._token = self._read(self._path)
@@ -55,7 +56,7 @@ class CurrentToken:
 
     def _read(self, path: Path) -> str:
         if path != self._original:
-            log.error("%s has changed: nobody can open the page until a restart of the service", self._original)
+            log.warning("%s has changed: nobody can open the page until the service has started again", self._original)
             return ""
         try:
             token = read_token(path)
@@ -64,14 +65,6 @@ class CurrentToken:
             return ""
         log.info("%s has changed: only the new token opens the page", path)
         return token
-
-    def _look(self) -> tuple[int, ...]:
-        """Return what changes with the file's content."""
-        try:
-            facts = self._original.stat()
-        except OSError:
-            return ()
-        return facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_mode
 
 
 def find_token(settings: PageSettings, environment: Mapping[str, str] = os.environ) -> str:

@@ -57,7 +57,7 @@ def runs(monkeypatch):
     calls = []
     monkeypatch.setattr(
         "edge.cli.run.run",
-        lambda settings, *, json_output, views, read_settings: calls.append(
+        lambda settings, *, json_output, views, read_settings, **_credentials: calls.append(
             (settings, json_output, views, read_settings)
         ),
     )

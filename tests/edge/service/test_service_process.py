@@ -22,7 +22,7 @@ import pathlib, sys, threading
 import edge.__main__
 from edge.errors import CameraAbsentError, CameraError
 from edge.runtime import workers
-from edge.service import journal
+from edge.service import credentials, journal
 from edge.scenes.catalogue import make_scene
 import edge.sources.open
 from edge.sources.reopen import ReopeningSource
@@ -31,6 +31,7 @@ from edge.vision.schedule import DetectionSchedule
 
 here = pathlib.Path(sys.argv.pop(1))
 journal.JOURNAL_SOCKET = str(here / "journal")
+credentials.INSTALLED_CONFIG = here / "edge.toml"
 ReopeningSource.__init__.__kwdefaults__["first_wait_s"] = 0.05
 workers.JOIN_TIMEOUT_S = float(sys.argv.pop(1))
 
@@ -86,6 +87,9 @@ class Unit:
         self.output = folder / "output"
         self.config = config = folder / "edge.toml"
         config.write_text(CONFIG.format(stall_timeout_s=stall_timeout_s, package=package))
+        (folder / "credentials").mkdir(exist_ok=True)
+        for name in ("web-token", "credentials/web-token"):
+            (folder / name).write_text("old" * 10)
         self.systemd, self.journal = (self._listen(name) for name in ("notify", "journal"))
         with self.output.open("wb") as output:
             status = os.fstat(output.fileno())
@@ -93,6 +97,7 @@ class Unit:
                 "NOTIFY_SOCKET": str(folder / "notify"),
                 "WATCHDOG_USEC": "400000",
                 "RUNTIME_DIRECTORY": str(folder),
+                "CREDENTIALS_DIRECTORY": str(folder / "credentials"),
                 "JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}",
                 "PYTHONPATH": str(BUNDLED_MODEL.parents[1]),
             }
@@ -272,6 +277,37 @@ def test_settings_are_reloaded(start):
     lines = [json.loads(line) for line in unit.log.read_text().splitlines()]
     shown = [len(line["probabilities"]) for line in lines if line["event"] == "appeared"]
     assert (shown[0], shown[-1]) == (7, 5)
+
+
+def test_a_replaced_token_ends_the_process(start):
+    """When root's file has changed the process ends with exit code 3: systemd starts it with a copy of the new one."""
+    unit = start()
+    unit.create("camera")
+    unit.receive_until("READY=1")
+    (unit.folder / "web-token").write_text("new" * 10)
+    assert unit.process.wait(LIMIT_S) == 3
+    entries = [entry.decode() for entry in all_of(unit.journal)]
+    (error,) = [entry for entry in entries if "PRIORITY=3\n" in entry]
+    assert "web-token has changed: the service ends, and systemd starts it with the new file" in error
+    assert unit.events()[-1] == "stopped"
+
+
+def test_a_replaced_token_ends_no_process_that_could_not_start_again(start):
+    """With settings that cannot be used the run goes on, since the next start would be refused for good."""
+    unit = start()
+    unit.create("camera")
+    unit.receive_until("READY=1")
+    before = unit.await_status(lambda status: status.faces == 1)
+    right = unit.config.read_text()
+    unit.config.write_text("[source]\nus = 1")
+    (unit.folder / "web-token").write_text("new" * 10)
+    unit.receive_until("RELOADING=1")
+    unit.receive_until("READY=1")
+    after = unit.await_status(lambda status: status.frames > before.frames)
+    assert "the settings were not reloaded, the old ones stay in use" in after.last_error
+    unit.config.write_text(right)
+    unit.process.send_signal(signal.SIGHUP)
+    assert unit.process.wait(LIMIT_S) == 3
 
 
 def test_an_early_hang_up_does_not_end_the_service(start):

@@ -111,7 +111,7 @@ def test_a_token_written_into_the_same_file_is_read(token_file):
 
 
 def test_a_service_whose_token_has_changed_admits_nobody(token_file, tmp_path, caplog):
-    """Systemd's copy keeps the old token until a restart, so the old one is no longer accepted, and a line says so."""
+    """Systemd's copy keeps the old token until the next start, so it is no longer accepted, and a line says so."""
     (tmp_path / "credentials").mkdir()
     copy = tmp_path / "credentials" / token_file.name
     copy.write_text(SECRET)
@@ -122,7 +122,7 @@ def test_a_service_whose_token_has_changed_admits_nobody(token_file, tmp_path, c
     replace_file(token_file, SECRET[::-1])
     assert [token(), token()] == ["", ""]
     assert [record.message for record in caplog.records] == [
-        f"{token_file} has changed: nobody can open the page until a restart of the service"
+        f"{token_file} has changed: nobody can open the page until the service has started again"
     ]
 
 
