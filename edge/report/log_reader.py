@@ -281,6 +281,7 @@ class ClockCorrector:
             corrected = line.time + step  # cannot overflow: both are limited
             if EARLIEST <= corrected < LATEST:
                 line.time = corrected
+                line.stepped_s += step.total_seconds() if line.event == "clock" else 0.0  # from the line before it
                 self.corrected += 1
             else:
                 self.uncorrected += 1

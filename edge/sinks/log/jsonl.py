@@ -127,7 +127,7 @@ class JsonLinesLog(Sink[Observation]):
             self._file.close()
 
     def _add(self, lines: Iterable[Line]) -> None:
-        self._file.lines.add([msgspec.json.encode(line | self._clock.fields()) + b"\n" for line in lines])
+        self._file.lines.add([msgspec.json.encode(line | self._clock.fields(line)) + b"\n" for line in lines])
 
 
 class ClockCheck:
@@ -142,9 +142,12 @@ class ClockCheck:
         self._is_set = is_set
         self._checked_s = float("-inf")
 
-    def fields(self) -> Line:
-        """Return `{"clock": "unset"}` while the clock is not set, else no fields."""
-        if time.monotonic() - self._checked_s >= CLOCK_CHECK_S:
+    def fields(self, line: Line) -> Line:
+        """Return `{"clock": "unset"}` for a line that is written while the clock is not set, else no fields.
+
+        The line that reports a step of the clock, and those after it, must not have the mark of the time before.
+        """
+        if time.monotonic() - self._checked_s >= CLOCK_CHECK_S or line.get("event") == "clock":
             self._check()
         return {"clock": clock.UNSET} if self.error else {}
 

@@ -270,6 +270,18 @@ def test_a_step_of_the_clock_is_no_gap(summarize, stepped_s):
     assert summarize(silent).cameras.gaps.total == {SILENT: (1, 9000.0)}
 
 
+def test_a_clock_that_steps_several_times_makes_no_gap(summarize):
+    """A year ahead, two years back to a time that counts as unset, and right again: there is no silence in the log."""
+    year_s = 365 * 86400.0
+    text = event(0, "started") + event(10 + year_s, "clock", stepped_s=year_s)
+    text += event(20 - year_s, "clock", stepped_s=-2 * year_s, clock="unset")
+    text += event(30 - year_s, "summary", frames=5, clock="unset")
+    text += event(40, "clock", stepped_s=year_s) + event(50, "stopped")
+    summary = summarize(text)
+    assert summary.cameras.gaps.total == {}
+    assert (summary.corrected, summary.uncorrected) == (2, 0)
+
+
 def test_times_from_before_the_clock_was_set_are_corrected(summarize):
     """A `clock` line corrects the lines of its run; those of an earlier run stay uncorrected and are counted."""
     wrong = -3 * 365 * 86400

@@ -13,6 +13,7 @@ from waiting import wait_for
 
 from edge.errors import SinkError
 from edge.records import MinuteCounts
+from edge.sinks.log import events as events_module
 from edge.sinks.log.archive import Archive, RetentionLimits
 from edge.sinks.log.events import ChangeEvents
 from edge.sinks.log.file import FLUSH_INTERVAL_S
@@ -151,13 +152,32 @@ def test_lines_are_marked_while_the_clock_is_not_set(log_path, clock, caplog):
     assert caplog.messages == ["the clock is not set yet: the log's times may be wrong", "the clock is set now"]
 
 
+def test_a_step_of_the_clock_is_checked_at_once(log_path, clock, monkeypatch):
+    """A clock that is set back for good, then set again: no line has the mark of the time before the step."""
+    offset_s, is_set = [0.0], [True]
+    monkeypatch.setattr(events_module, "_clock_offset_s", lambda: offset_s[0])
+    log = open_log(log_path, changes=ChangeEvents(summary_interval_s=1.0), is_clock_set=lambda: is_set[0])
+    for step, (offset_s[0], is_set[0]) in enumerate([(0.0, True), (-3e7, False), (0.0, True)]):
+        clock.advance(CLOCK_CHECK_S / 10)
+        log.write(make_observation(media_time_s=2.0 * step))
+    log.close()
+    assert [(line["event"], line.get("clock")) for line in lines_of(log_path)] == [
+        ("started", None),
+        ("clock", "unset"),
+        ("summary", "unset"),
+        ("clock", None),
+        ("summary", None),
+        ("stopped", None),
+    ]
+
+
 @pytest.mark.usefixtures("clock")
 def test_the_clock_is_not_checked_for_every_line():
     """A thousand lines within the check interval cause one check."""
     checks = []
     check = ClockCheck(lambda: checks.append(1) is None)
     for _ in range(1000):
-        check.fields()
+        check.fields({"event": "changed"})
     assert len(checks) == 1
 
 
