@@ -45,14 +45,15 @@ def open_source(
     - `scene:NAME`: a drawn scene, as a live camera.
     - Anything else: the path of a video, an image or a folder of images.
 
-    With `settings.loop` a clip, file or scene begins again when it ends, and plays at its own pace.
+    With `settings.loop` a clip, file or scene begins again when it ends, and plays at its own pace. So does the bundled
+    clip for a viewer, who expects a camera, which does not end.
 
     With `settings.reopen` the camera may be absent now or later, and `auto` never falls back to the clip.
 
     Args:
         settings: What to open, and the size and rate to request from a camera.
         color: Whether frames also carry color.
-        paced: Whether a video plays at its own pace, for a viewer.
+        paced: Whether a video plays at its own pace, for a viewer of the live page or a window.
         mounting: Orients the frames after they are read; a camera that can turn them by itself does so. None if nothing
             orients them.
 
@@ -80,7 +81,9 @@ def open_source(
                 stall_timeout_s=settings.stall_timeout_s,
                 open_timeout_s=settings.open_timeout_s,
             )
-        return open_again() if use != "auto" else _open_best(open_again, settings, color=color)
+        if use == "auto":
+            return _open_best(open_again, loop=settings.loop or paced, color=color)
+        return open_again()
     if use.startswith(_SCENE_PREFIX):
         # Only scenes need these modules: with numpy's random numbers they take 3 MB.
         from edge.scenes.catalogue import make_scene  # noqa: PLC0415
@@ -153,12 +156,12 @@ def open_camera(settings: SourceSettings, *, color: bool = False, mounting: Moun
     return V4l2Source(device, settings, color=color)
 
 
-def _open_best(open_any_camera: Callable[[], Source], settings: SourceSettings, *, color: bool) -> Source:
+def _open_best(open_any_camera: Callable[[], Source], *, loop: bool, color: bool) -> Source:
     try:
         return open_any_camera()
     except CameraAbsentError:
-        log.info("no camera found: playing the clip that ships with the project")
-        if settings.loop:
+        log.info("no camera found: playing the bundled clip%s", ", again and again" if loop else "")
+        if loop:
             return LoopSource(partial(VideoSource, DEMO_CLIP, color=color))
         return VideoSource(DEMO_CLIP, color=color, paced=True)
 

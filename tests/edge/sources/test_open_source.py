@@ -51,7 +51,17 @@ def test_auto_without_cameras_plays_the_clip(caplog):
     assert source.read().captured_at - started_at >= 0.9 / source.fps
     (line,) = caplog.records
     assert line.levelno == logging.INFO
-    assert line.getMessage() == "no camera found: playing the clip that ships with the project"
+    assert line.getMessage() == "no camera found: playing the bundled clip"
+
+
+@pytest.mark.usefixtures("no_cameras")
+def test_for_a_viewer_the_clip_goes_on(caplog):
+    """Without a camera the live page and the window get the clip again and again, as they would a camera's frames."""
+    caplog.set_level(logging.INFO)
+    source = open_source(SourceSettings(), paced=True)
+    assert isinstance(source, LoopSource)
+    assert caplog.messages == ["no camera found: playing the bundled clip, again and again"]
+    source.close()
 
 
 @pytest.mark.usefixtures("rig")
