@@ -14,7 +14,6 @@ from edge.sources.address import is_network
 if TYPE_CHECKING:
     from edge.settings.schema import Settings
 
-_SERVICE_LOGS = "/var/log/edge-emotion"
 
 _MIN_FREE_MB, _LOW_FREE_MB = 5, 100
 """Below the first nothing useful can be logged, which ends a run unless `log.on_error` lets it go on without a log.
@@ -114,7 +113,7 @@ def _check_path(path: Path, context: Context) -> Finding:
 def _not_permitted(path: Path, context: Context) -> Finding:
     """Return a failure, or a warning if it is the service's own log, which only the service and root may use."""
     name = context.identity.name
-    if context.at(_SERVICE_LOGS) in path.parents:
+    if context.at(context.instance.logs) in path.parents:
         return warning(f"{path}: the service's log, which {name} may not read", "sudo edge-emotion doctor")
     text = f"{path}: expected a log that {name} may write, found one that {name} may not"
     # The remedy never changes the owner of a folder, which may belong to the system.

@@ -3,6 +3,8 @@
 import argparse
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -35,15 +37,14 @@ def report(options: argparse.Namespace) -> int:
     summary = _new_summary(period, with_table=options.csv)
     prints = options.text or options.csv or options.csv_summary
     folder = options.out or (None if prints else Path("report"))
-    if folder is not None:
-        _make_folder(folder)  # fails before a minute of reading rather than after it
-    for files in find_logs(options.logs):
-        summary.read(files)
-    summary.check()
-    if summary.broken.count:
-        log.warning("%d broken lines were skipped: %s", summary.broken.count, ", ".join(summary.broken.named))
-    if folder is not None:
-        _write_page(render_page(summary), folder)
+    with nullcontext() if folder is None else _page_folder(folder):  # fails before a minute of reading, not after it
+        for files in find_logs(options.logs):
+            summary.read(files)
+        summary.check()
+        if summary.broken.count:
+            log.warning("%d broken lines were skipped: %s", summary.broken.count, ", ".join(summary.broken.named))
+        if folder is not None:
+            _write_page(render_page(summary), folder)
     if options.text:
         print_text(summary, Console())
     if options.csv_summary:
@@ -59,8 +60,24 @@ def _new_summary(period: Period, *, with_table: bool) -> LogSummary:
     return LogSummary(period, line_type=ReadingLine, each=table.add)
 
 
+@contextmanager
+def _page_folder(folder: Path) -> Iterator[None]:
+    """Make the folder, and check that files can be written there; after an error a new folder is removed again.
+
+    Otherwise `sudo edge-emotion report` with a wrong path would leave a folder that its user cannot write to.
+    """
+    is_new = not folder.exists()
+    _make_folder(folder)
+    try:
+        yield
+    except BaseException:
+        if is_new:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+
+
 def _make_folder(folder: Path) -> None:
-    """Make the folder, and check that files can be written there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         trial = folder / f".{PAGE}.part"

@@ -81,9 +81,7 @@ def open_source(
                 stall_timeout_s=settings.stall_timeout_s,
                 open_timeout_s=settings.open_timeout_s,
             )
-        if use == "auto":
-            return _open_best(open_again, loop=settings.loop or paced, color=color)
-        return open_again()
+        return open_again() if use != "auto" else _open_best(open_again, loop=settings.loop or paced, color=color)
     if use.startswith(_SCENE_PREFIX):
         # Only scenes need these modules: with numpy's random numbers they take 3 MB.
         from edge.scenes.catalogue import make_scene  # noqa: PLC0415

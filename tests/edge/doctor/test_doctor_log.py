@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from edge.settings.instance import Instance
+
 BLOCK = 4096
 MACHINE = Path("/")
 
@@ -87,12 +89,14 @@ def test_log_that_cannot_be_written_fails(run_check, config, tmp_path, make, wor
     assert remedy in finding.remedy
 
 
-def test_service_log_is_a_warning_for_other_users(run_check, config, tree):
-    """The service's log folder is closed to other users, who need root to check it."""
+@pytest.mark.parametrize("name", ["", "garden"])
+def test_service_log_is_a_warning_for_other_users(run_check, config, tree, name):
+    """The log folder of the service, or of a further camera's, is closed to other users, who need root to check it."""
     folder = tree() / "var/log/edge-emotion"
     folder.mkdir(parents=True)
     folder.chmod(0o755)
-    finding = run_check("log", config=config('[log]\npath = "/var/log/edge-emotion/readings.jsonl"\n'))
+    settings = config('[log]\npath = "/var/log/edge-emotion/readings.jsonl"\n')
+    finding = run_check("log", config=settings, instance=Instance(name))
     assert (finding.status, finding.remedy) == ("warning", "sudo edge-emotion doctor")
 
 

@@ -359,7 +359,7 @@ def test_a_log_cannot_inject_html(tmp_path, source):
 )
 @pytest.mark.usefixtures("log")
 def test_errors_are_one_line_with_an_exit_code(tmp_path, caplog, arguments, code, message):
-    """An unusable log, period or folder is named in one line, with its exit code, and no page is written."""
+    """An unusable log, period or folder is named in one line, with its exit code, and no page or folder is left."""
     (tmp_path / "notes.txt").write_text("Dear diary\ntoday\n")
     (tmp_path / "picture.png").write_bytes(cv2.imencode(".png", np.zeros((99, 99, 3), np.uint8))[1].tobytes())
     (tmp_path / "other.jsonl").write_text('{"level":"info","time":"2026-11-16T08:00:00Z"}\n' * 9)
@@ -370,7 +370,7 @@ def test_errors_are_one_line_with_an_exit_code(tmp_path, caplog, arguments, code
     (logged,) = caplog.messages
     assert message in logged
     assert "\n" not in logged
-    assert not (tmp_path / "report" / "report.html").exists()
+    assert not (tmp_path / "report").exists()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can change to another user")
