@@ -72,7 +72,8 @@ class FanOut:
         """Add a worker for each sink."""
         for sink, queue in self._sinks:
             delivery = self._counters.deliveries[sink.name]
-            workers.add(sink.name, partial(deliver, sink, queue, delivery), ends=[queue])
+            body = partial(deliver, sink, queue, delivery)
+            workers.add(sink.name, body, ends=[queue], optional=isinstance(sink, SupervisedSink))
 
     def put(self, frame: Frame, observation: Observation) -> None:
         """Pass the newest observation and its frame on to all sinks.

@@ -1,5 +1,6 @@
 """The threads of a run: each runs one step; they start, fail and end together."""
 
+import logging
 import queue
 import threading
 import time
@@ -9,8 +10,13 @@ from typing import Protocol
 from edge.errors import StuckError
 from edge.runtime.queue import Closed
 
+log = logging.getLogger(__name__)
+
 JOIN_TIMEOUT_S = 0.8
 """How long all workers together may take to end after a stop, s: so a stop takes less than a second."""
+
+FINISH_S = 10.0
+"""How long optional workers may take to deliver the rest when all others have ended by themselves, s."""
 
 
 class Closable(Protocol):
@@ -30,11 +36,18 @@ class Worker(threading.Thread):
     Attributes:
         error: what the step failed with, else None.
         ended: whether the step has ended; the thread itself may live on for a moment.
+        optional: whether the run is complete without it, so that it may be left behind.
         abandoned: whether another worker has taken over the step, and the queues with it.
     """
 
     def __init__(
-        self, name: str, body: Callable[[], None], *, ends: Iterable[Closable], on_end: Callable[[], None]
+        self,
+        name: str,
+        body: Callable[[], None],
+        *,
+        ends: Iterable[Closable],
+        on_end: Callable[[], None],
+        optional: bool = False,
     ) -> None:
         """Prepare the thread.
 
@@ -43,11 +56,13 @@ class Worker(threading.Thread):
             body: the step.
             ends: closed when the step ends.
             on_end: called when the step has ended.
+            optional: whether the run is complete without it.
         """
         super().__init__(name=name, daemon=True)
         self.error: BaseException | None = None
         self.ended = False
         self.abandoned = False
+        self.optional = optional
         self.body = body
         self.ends = tuple(ends)
         self._on_end = on_end
@@ -76,10 +91,11 @@ class Workers:
         # A SimpleQueue, since its put() may be called from a signal handler: an Event's lock could deadlock there.
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._stop_asked = False
+        self._finished_s: float | None = None  # when all workers but optional ones had ended
 
-    def add(self, name: str, body: Callable[[], None], *, ends: Iterable[Closable]) -> None:
-        """Add a worker that runs `body` and closes `ends` when the body has ended."""
-        self._workers.append(Worker(name, body, ends=ends, on_end=self._wake_up))
+    def add(self, name: str, body: Callable[[], None], *, ends: Iterable[Closable], optional: bool = False) -> None:
+        """Add a worker that runs `body` and closes `ends` when the body has ended; see `Worker` for `optional`."""
+        self._workers.append(Worker(name, body, ends=ends, on_end=self._wake_up, optional=optional))
 
     def replace(self, name: str) -> None:
         """Abandon the worker of that name, whose thread hangs, and start its step once more on a new thread.
@@ -106,7 +122,7 @@ class Workers:
             check_every_s: s.
 
         Raises:
-            StuckError: a worker did not end in time.
+            StuckError: a worker that is not optional did not end in time.
             Exception: what a worker or `check` failed with.
         """
         failure: BaseException | None = None
@@ -133,14 +149,27 @@ class Workers:
         self._wake.put(None)
 
     def _over(self) -> bool:
-        return self._stop_asked or self._failed() or all(worker.ended for worker in self._workers)
+        if self._stop_asked or self._failed():
+            return True
+        if not all(worker.ended or worker.optional for worker in self._workers):
+            return False
+        now_s = time.monotonic()
+        self._finished_s = now_s if self._finished_s is None else self._finished_s
+        return all(worker.ended for worker in self._workers) or now_s - self._finished_s >= FINISH_S
 
     def _failed(self) -> bool:
         return any(worker.error is not None for worker in self._workers)
 
     def _join(self) -> list[str]:
-        """Wait for all workers under one deadline; return the names of those that are still alive."""
+        """Wait for all workers under one deadline; return the names of those that are still alive.
+
+        Optional ones are left behind: a broker that does not respond must not make a run fail that is complete.
+        """
         deadline = time.monotonic() + JOIN_TIMEOUT_S
         for worker in self._workers:
             worker.join(max(0.0, deadline - time.monotonic()))
-        return [worker.name for worker in self._workers if worker.is_alive()]
+        alive = [worker for worker in self._workers if worker.is_alive()]
+        for worker in alive:
+            if worker.optional:
+                log.warning("%s: did not end within %g s: left behind", worker.name, JOIN_TIMEOUT_S)
+        return [worker.name for worker in alive if not worker.optional]

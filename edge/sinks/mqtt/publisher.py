@@ -33,6 +33,10 @@ JITTER = 0.5
 STEADY_S = 60.0
 """A connection that lasted this long resets the back-off, s."""
 
+SLOW_S = 5.0
+"""Time without a connection after which an attempt that has not ended is reported, s: looking up the broker's name may
+take minutes, or never end."""
+
 STATE_CHECK_S = 2.0
 """How often to check whether a state message is due, s."""
 
@@ -80,6 +84,7 @@ class Publisher:
         self._before_first, self._after_birth = before_first, after_birth
         self._duplicate = ""  # the error that names a device with the same id
         self._duplicate_s = float("-inf")  # when it was noticed last
+        self._connecting_s: float | None = None  # when the attempt to connect began that has not ended
         self._was_announced = False
         self._ignores_kept_state = True
         self._backoff = Backoff(FIRST_WAIT_S, LONGEST_WAIT_S, jitter=JITTER)
@@ -97,7 +102,10 @@ class Publisher:
     @property
     def error(self) -> str:
         """Why there is no connection, or no undisturbed one, at the moment; else empty. Any thread may read it."""
-        is_disturbed = time.monotonic() - self._duplicate_s < STEADY_S
+        now_s, connecting_s = time.monotonic(), self._connecting_s
+        if not self._error and connecting_s is not None and now_s - connecting_s >= SLOW_S:
+            return f"no response from {self._address} for {now_s - connecting_s:.0f} s: check its name and the network"
+        is_disturbed = now_s - self._duplicate_s < STEADY_S
         return self._error or (self._duplicate if is_disturbed else "")
 
     def wake(self) -> None:
@@ -144,6 +152,7 @@ class Publisher:
         Raises:
             SinkError: there is no connection, or it is lost.
         """
+        self._connecting_s = time.monotonic()
         offline = Message(self._topics.availability, b"offline", retain=True)
         with Connection(self._read_broker(), client_id=self._topics.client_id, will=offline) as connection:
             connection.connect()
@@ -155,7 +164,7 @@ class Publisher:
             self._publish_birth(connection)
             if self._error:
                 log.info("mqtt: connected to %s", self._address)
-            self._error = ""
+            self._error, self._connecting_s = "", None
             sender = SpoolSender(connection, self._spool, self._topics)
             while not self._stop.is_set():
                 if (message := self._state.due_message()) is not None:

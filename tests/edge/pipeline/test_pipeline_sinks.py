@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -10,11 +11,13 @@ from waiting import LIMIT_S, wait_for
 
 from edge.backoff import Backoff
 from edge.counters import Counters
+from edge.errors import StuckError
 from edge.model.bundled import BUNDLED_MODEL
 from edge.model.manifest import read_manifest
 from edge.pipeline.fanout import FanOut, deliver
 from edge.pipeline.sinks import SinkContext, new_optional_sinks
 from edge.records import Frame, Observation
+from edge.runtime import workers as workers_module
 from edge.runtime.queue import BoundedQueue, Policy
 from edge.runtime.workers import Workers
 from edge.settings.schema import Settings
@@ -79,6 +82,43 @@ def test_a_server_is_opened_without_a_frame_and_ends_with_the_run():
     workers.run(stop=lambda: None, check=lambda: None, check_every_s=0.5)
     assert opened.is_set()
     assert closed.is_set()
+
+
+class Hanging(Sink):
+    """A sink whose `open` or `close` does not return before the test releases it."""
+
+    name = "hanging"
+
+    def __init__(self):
+        self.hangs, self.released = threading.Event(), threading.Event()
+
+    def close(self):
+        self.hangs.set()
+        self.released.wait(LIMIT_S)
+
+    open = close
+
+
+@pytest.mark.parametrize("is_optional", [True, False])
+def test_only_an_optional_sink_may_hang_when_the_run_ends(monkeypatch, is_optional):
+    """A broker that does not respond makes no complete run fail, but a log that cannot be closed does."""
+    monkeypatch.setattr(workers_module, "JOIN_TIMEOUT_S", 0.1)
+    hanging, workers = Hanging(), Workers()
+    sink = SupervisedSink("hanging", lambda: hanging) if is_optional else hanging
+    fan_out = FanOut([sink], [], Policy.BLOCK, Counters())
+    fan_out.add_workers(workers)
+
+    def classify():
+        if is_optional:
+            hanging.hangs.wait(LIMIT_S)
+        workers.ask_stop()
+
+    workers.add("classify", classify, ends=[fan_out])
+    try:
+        with nullcontext() if is_optional else pytest.raises(StuckError, match="hanging"):
+            workers.run(stop=fan_out.close, check=lambda: None, check_every_s=0.5)
+    finally:
+        hanging.released.set()
 
 
 class Patient(Sink):

@@ -9,6 +9,7 @@ import pytest
 from waiting import LIMIT_S
 
 from edge.errors import CameraError, StuckError
+from edge.runtime import workers as workers_module
 from edge.runtime.queue import BoundedQueue, Policy
 from edge.runtime.workers import Workers
 
@@ -169,6 +170,34 @@ def test_a_worker_that_does_not_end_is_named():
     workers.ask_stop()
     with pytest.raises(StuckError, match="hung"):
         run(workers)
+    release.set()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_an_optional_worker_that_does_not_end_is_left_behind(caplog):
+    """A sink whose broker does not respond does not make a complete run fail; a warning names it."""
+    workers, release = Workers(), threading.Event()
+    workers.add("mqtt", release.wait, ends=[], optional=True)
+    workers.ask_stop()
+    run(workers)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"mqtt: did not end within {workers_module.JOIN_TIMEOUT_S:g} s: left behind"
+    ]
+    release.set()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_an_optional_worker_does_not_keep_a_finished_run_alive(monkeypatch):
+    """When the source has ended, a sink gets some time to deliver the rest; if it hangs, the run ends without it."""
+    monkeypatch.setattr(workers_module, "FINISH_S", 0.1)
+    workers, delivered, release = Workers(), threading.Event(), threading.Event()
+    workers.add("read", lambda: None, ends=[])
+    workers.add(
+        "slow", lambda: threading.Timer(0.05, delivered.set).start() or delivered.wait(), ends=[], optional=True
+    )
+    workers.add("hung", release.wait, ends=[], optional=True)
+    run(workers, check_every_s=0.01)
+    assert delivered.is_set()
     release.set()
 
 

@@ -131,6 +131,18 @@ def test_a_broker_that_does_not_respond(error_of, new_settings, undo, monkeypatc
     assert "found none in time: check the network" in error
 
 
+def test_a_slow_attempt_to_connect_is_an_error_before_it_ends(open_sink, new_settings, monkeypatch):
+    """Looking up a name may never end: the status must not show a sink that has never connected as working."""
+    monkeypatch.setattr(publisher, "SLOW_S", 0.1)
+    with socket.create_server((HERE, 0)) as silent:
+        port = silent.getsockname()[1]
+        sink = open_sink(new_settings(port=port))
+        error = wait_for(lambda: sink.error)
+        assert error.startswith(f"no response from {HERE}:{port} for ")
+        connection, _ = silent.accept()
+    connection.close()
+
+
 @pytest.fixture
 def closed_broker(new_broker, tmp_path):
     """A broker that admits only user `ada`, with the password `right`."""
