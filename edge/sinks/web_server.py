@@ -33,6 +33,9 @@ ACCEPT_RETRY_S = 0.2
 """Wait after a connection could not be accepted, s, as while the process has no file descriptor left: the connection
 stays in the listener's queue, so that a server that did not wait would keep a core busy."""
 
+CLOCK_STEP_S = 1.0
+"""Change of the wall clock against the monotonic one from which on it was set, s."""
+
 _SPARE_CONNECTIONS = 8
 _IPV6_NETWORK_BITS = 64  # one client has all addresses of such a network
 _GONE = (errno.EAGAIN, errno.ECONNABORTED)  # the client has left before it was accepted
@@ -186,6 +189,7 @@ class WebServer:
         self._unfinished: dict[Any, float] = {}
         self._slow_s = slow_s
         self._streams = frozenset(streams)
+        self._clock_offset_s = time.time() - time.monotonic()
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)  # its connections inherit this
             self._server = create_server(
@@ -234,6 +238,7 @@ class WebServer:
     def _serve(self) -> None:
         try:
             while not self._closing.is_set():
+                self._follow_clock()
                 wasyncore.loop(timeout=_POLL_S, use_poll=True, map=self._map, count=1)
                 self._drop_slow(time.monotonic())
         finally:
@@ -241,6 +246,20 @@ class WebServer:
             for part in list(self._map.values()):
                 if part is not self._server.trigger:  # threads write to it until they have ended: `close` closes it
                     wasyncore.dispatcher.close(part)
+
+    def _follow_clock(self) -> None:
+        """Count every connection as new if the wall clock was set, since waitress takes their ages from it.
+
+        Otherwise a clock set ahead would end all of them, and with one set back none would be closed any more.
+        """
+        now_s = time.time()
+        offset_s = now_s - time.monotonic()
+        if abs(offset_s - self._clock_offset_s) < CLOCK_STEP_S:
+            return
+        self._clock_offset_s = offset_s
+        self._server.next_channel_cleanup = 0.0
+        for channel in list(self._server.active_channels.values()):
+            channel.creation_time = channel.last_activity = now_s
 
     def _drop_slow(self, now_s: float) -> None:
         """Disconnect clients whose request or response has been unfinished for longer than `slow_s`.

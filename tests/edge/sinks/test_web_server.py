@@ -129,6 +129,37 @@ def test_a_client_that_does_not_read_its_response_is_disconnected(serve):
         wait_for(ended.is_set)
 
 
+@pytest.fixture
+def set_clock(monkeypatch):
+    """Return a function that sets the wall clock ahead by so many seconds, or back."""
+    real = time.time
+
+    def set_clock(seconds):
+        monkeypatch.setattr(time, "time", lambda: real() + seconds)
+
+    return set_clock
+
+
+def test_a_clock_that_is_set_back_leaves_no_idle_connection(serve, set_clock):
+    """Otherwise connections of clients that have gone would stay until the clock shows the old time again."""
+    server = serve(hello, slow_s=SLOW_S)
+    with connect(server) as connection:
+        wait_for(lambda: channels_of(server))
+        set_clock(-3e7)
+        assert is_disconnected(connection)
+
+
+def test_a_clock_that_is_set_ahead_ends_no_connection(serve, set_clock):
+    """A viewer's connection outlives the moment in which a time server sets the clock."""
+    server = serve(hello)
+    with connect(server) as connection:
+        (channel,) = wait_for(lambda: channels_of(server))
+        set_clock(3e7)
+        wait_for(lambda: channel.last_activity > time.time() - 1e7 or not channel.connected)
+        connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.0 200")
+
+
 def endless(_, start_response):
     start_response("200 OK", [])
     while True:
