@@ -12,7 +12,7 @@ from edge.sources.base import Source, read_only
 from edge.sources.content import UnreadableContentError
 from edge.sources.decoder_process import DecoderCrashError, DecoderProcess, DecoderTimeoutError
 from edge.sources.picture import Picture
-from edge.sources.stream import ABSENT, CAPTURE_OPTIONS, LOG_LEVEL, has_gstreamer
+from edge.sources.stream import ABSENT, CAPTURE_OPTIONS, LOG_LEVELS, has_gstreamer
 
 START_S = 20.0
 """Time that the decoder's process may take to start, s: a slow board loads OpenCV from an SD card."""
@@ -142,7 +142,7 @@ class NetworkCamera:
         try:
             decoder = DecoderProcess(
                 round(self._settings.max_megapixels * 1e6),
-                {"OPENCV_FFMPEG_CAPTURE_OPTIONS": CAPTURE_OPTIONS} | os.environ | {"OPENCV_FFMPEG_LOGLEVEL": LOG_LEVEL},
+                {"OPENCV_FFMPEG_CAPTURE_OPTIONS": CAPTURE_OPTIONS} | os.environ | LOG_LEVELS,
             )
         except DecoderCrashError as error:
             raise CameraError(f"{self.name}: {error}") from error

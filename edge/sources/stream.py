@@ -1,8 +1,12 @@
 """Receives a network camera's stream and keeps the newest frame. Runs in the decoder process."""
 
+import os
 import re
+import stat
 import time
 from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,15 +23,17 @@ CAPTURE_OPTIONS = "|".join(
     (
         "rtsp_flags;prefer_tcp",  # over UDP a lost packet spoils the picture until the next key frame
         "fflags;nobuffer",
-        "overrun_nonfatal;1",
-        # A playlist in the network must not make FFmpeg open files of this machine.
+        # A playlist in the network must not make FFmpeg open files of this machine; see `_check_files`.
         "protocol_whitelist;http,https,tls,tcp,udp,rtp,srtp,crypto,httpproxy",
     )
 )
-"""FFmpeg's options, as OpenCV reads them from OPENCV_FFMPEG_CAPTURE_OPTIONS."""
+"""FFmpeg's options, as OpenCV reads them from OPENCV_FFMPEG_CAPTURE_OPTIONS; OpenCV 4.11 ignores all but prefer_tcp."""
 
-LOG_LEVEL = "24"
-"""FFmpeg's AV_LOG_WARNING: the level of the message that tells why an HTTP server refuses."""
+LOG_LEVELS = {"OPENCV_FFMPEG_LOGLEVEL": "24", "OPENCV_LOG_LEVEL": "WARNING"}
+"""Variables that make FFmpeg (AV_LOG_WARNING) and GStreamer's back end tell why a stream cannot be opened."""
+
+_UDP_OPTION = "overrun_nonfatal=1"
+"""Parameter of a UDP address without which FFmpeg ends the stream when packets are lost in this machine."""
 
 _THREADS = 2
 """Each further thread of FFmpeg delays a stream by one frame."""
@@ -72,17 +78,15 @@ class NetworkStream:
         self._number = -1  # of the newest frame
         self._is_fresh = False  # whether nobody has read it
         self._failure: UnreadableContentError | None = None
+        self._files = None if is_pipeline else _open_files()
         began_s = time.monotonic()
         self._capture = _open(location, is_pipeline=is_pipeline, timeout_s=timeout_s)
         if not self._capture.isOpened():
             is_late = time.monotonic() - began_s >= timeout_s
             raise _explain(take_messages(), late_s=timeout_s if is_late else 0.0, is_pipeline=is_pipeline)
-        check_frame_size(
-            int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
-            int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
-            max_pixels,
-            what="a stream",
-        )
+        self._check_files()
+        self._rows = int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+        check_frame_size(int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH)), self._rows, max_pixels, what="a stream")
         self.fps = max(0.0, self._capture.get(cv2.CAP_PROP_FPS))
         # Each JPEG may have another size: OpenCV's FFmpeg back end crashes on that, `decode_picture` does not.
         self._holds_jpegs = (
@@ -125,8 +129,9 @@ class NetworkStream:
             if self._failure is not None:
                 raise self._failure
             self._is_fresh = False
+            self._check_files()
             found, image = self._capture.retrieve()
-            picture = self._decode(np.asarray(image, dtype=np.uint8)) if found else None
+            picture = self._decode(np.asarray(image)) if found else None
             if picture is not None:
                 return picture
             if time.monotonic() > deadline_s:
@@ -136,8 +141,18 @@ class NetworkStream:
         """Disconnect."""
         self._capture.release()
 
-    def _decode(self, image: NDArray[np.uint8]) -> Picture | None:
-        if self._holds_jpegs:
+    def _check_files(self) -> None:
+        """Check that FFmpeg has opened no file of this machine, as a playlist could demand.
+
+        Raises:
+            UnreadableContentError: It has.
+        """
+        if self._files is not None and _open_files() - self._files:
+            self._capture.release()
+            raise UnreadableContentError("a playlist that names a file of this machine", kind="refused")
+
+    def _decode(self, image: NDArray[Any]) -> Picture | None:
+        if self._holds_jpegs or image.shape[0] == 1:  # a pipeline may deliver JPEGs, too
             try:
                 return decode_picture(
                     image.tobytes(), color=self._color, max_pixels=self._max_pixels, take_messages=self._take_messages
@@ -145,10 +160,41 @@ class NetworkStream:
             except UnreadableContentError:
                 return None
         height, width = image.shape[:2]
-        pixels = shrink(image, self._max_pixels)
-        if pixels.ndim == 2:  # noqa: PLR2004  # gray, as a pipeline may deliver it
-            pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR), dtype=np.uint8)
+        pixels = shrink(_to_bgr(image, rows=self._rows), self._max_pixels)
         return Picture(luma(pixels), pixels if self._color else None, (width, height))
+
+
+def _to_bgr(image: NDArray[Any], *, rows: int) -> NDArray[np.uint8]:
+    """Return an image as (H, W, 3) uint8 BGR.
+
+    Args:
+        image: As OpenCV delivers it; BGR from FFmpeg, and whatever a pipeline ends in.
+        rows: Height of the picture, px; planes of color below the luma make an array higher.
+
+    Raises:
+        UnreadableContentError: It is neither BGR nor gray.
+    """
+    if image.dtype == np.uint8 and image.ndim == 2 and image.shape[0] == rows:  # noqa: PLR2004  # rows, columns
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), dtype=np.uint8)
+    channels = image.shape[2] if image.ndim == 3 else 0  # noqa: PLR2004  # rows, columns, channels
+    if image.dtype == np.uint8 and channels == 4:  # noqa: PLR2004  # with alpha or padding
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGRA2BGR), dtype=np.uint8)
+    if image.dtype != np.uint8 or channels != 3:  # noqa: PLR2004  # BGR
+        raise UnreadableContentError(
+            "pictures in neither BGR nor GRAY8: put videoconvert ! video/x-raw,format=BGR before appsink",
+            kind="pipeline",
+        )
+    return image
+
+
+def _open_files() -> set[int]:
+    """Return the descriptors of this process that are regular files."""
+    files = set()
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208  # pathlib is too slow for each frame
+        with suppress(OSError):  # the one of this listing
+            if stat.S_ISREG(os.fstat(int(name)).st_mode):
+                files.add(int(name))
+    return files
 
 
 def has_gstreamer() -> bool:
@@ -165,6 +211,8 @@ def _open(location: str, *, is_pipeline: bool, timeout_s: float) -> cv2.VideoCap
         *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, timeout_ms),
         *(cv2.CAP_PROP_N_THREADS, _THREADS),
     )
+    if location.lower().startswith("udp:") and _UDP_OPTION not in location:
+        location += ("&" if "?" in location else "?") + _UDP_OPTION
     return cv2.VideoCapture(location, cv2.CAP_FFMPEG, parameters)
 
 
@@ -185,18 +233,23 @@ _CAUSES = (
 )
 """A message of FFmpeg, the kind of the error, and how it is reported."""
 
+_PIPELINE_CAUSE = re.compile(r"(?:\breported|Error opening bin): (.+?)\.?$|cannot find appsink")
+"""A message of OpenCV about GStreamer with a cause in it; an unknown element makes it miss the appsink."""
+
 
 def _explain(messages: Iterable[str], *, late_s: float, is_pipeline: bool) -> UnreadableContentError:
     """Return the error for a stream that cannot be opened.
 
     Args:
-        messages: What FFmpeg has written.
+        messages: What OpenCV and FFmpeg have written.
         late_s: The time-out if it has passed, s; 0 if not.
         is_pipeline: Whether GStreamer failed, and not FFmpeg.
     """
     if is_pipeline:
+        matches = [match for message in messages if (match := _PIPELINE_CAUSE.search(message))]
+        cause = f" ({matches[0][1] or 'an unknown element, or no appsink'})" if matches else ""
         return UnreadableContentError(
-            "a pipeline that GStreamer cannot start: try it with gst-launch-1.0", kind="pipeline"
+            f"a pipeline that GStreamer cannot start{cause}: try it with gst-launch-1.0", kind="pipeline"
         )
     for message in reversed(list(messages)):
         for pattern, kind, text in _CAUSES:
