@@ -5,7 +5,9 @@
 
 The rules for equal pixels:
 - the same readings: frames, tracks and emotions are equal;
-- a box differs by at most one pixel, and almost all are equal: OpenCV rounds differently with other instructions;
+- a box of the cascade differs by at most one pixel, and almost all are equal: OpenCV rounds differently with other
+  instructions. A box of BlazeFace differs by a few: its window, which OpenCV shrinks, is up to a level brighter on Arm,
+  a window that is one pixel wider moves the net's box by several, and the next window follows from that box;
 - for equal crops, the int8 output of TFLite's reference kernels, which define the model, is equal;
 - the output of XNNPACK's kernels, which the runtime uses, differs in few values, by at most one step of 256, and
   never in the predicted emotion: XNNPACK rounds differently on different processors.
@@ -24,11 +26,14 @@ DECODED = "clip, decoded here"
 KEY = ("method", "stream", "frame", "track", "emotion")
 """What must be equal in all readings."""
 
-BOX_PX = 1
-EQUAL_BOXES = {"haar": 0.99, "auto": 0.97}
+BOX_PX = {"haar": 1, "auto": 8}
+EQUAL_BOXES = {"haar": 0.99, "auto": 0.8}
 STEPS = 1
 EQUAL_OUTPUTS = 0.97
-"""Largest difference of a box and of an int8 output, and the share that must be equal. Measured: 0.999 and 0.986."""
+"""Largest difference of a box, by method, and of an int8 output, and the share that must be equal.
+
+Measured: 0 px and 1.0 with `haar`, 5 px and 0.88 with `auto`, where one of seven faces differs.
+"""
 
 DECODED_IOU = 0.5
 DECODED_ALIKE = 0.98
@@ -57,7 +62,7 @@ def compare(expected: list[Reading], found: list[Reading]) -> tuple[list[str], l
 def _boxes(method: str, pairs: list[tuple[Reading, Reading]]) -> tuple[str, list[str]]:
     differences = [max(abs(p - q) for p, q in zip(a["box"], b["box"], strict=True)) for a, b in pairs]
     equal, largest = [distance == 0 for distance in differences], max(differences)
-    return _judge(f"boxes equal, {method}", equal, EQUAL_BOXES[method], f"{largest} px", largest <= BOX_PX)
+    return _judge(f"boxes equal, {method}", equal, EQUAL_BOXES[method], f"{largest} px", largest <= BOX_PX[method])
 
 
 def _reference(pairs: list[tuple[Reading, Reading]]) -> tuple[str, list[str]]:

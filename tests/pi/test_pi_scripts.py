@@ -78,6 +78,15 @@ def test_a_different_reading_breaks_a_rule(change):
     assert len(broken) == 1
 
 
+@pytest.mark.parametrize(("moved_px", "count", "violations"), [(5, 2, 0), (5, 3, 1), (9, 1, 1)])
+def test_boxes_of_the_net_may_differ_a_little(moved_px, count, violations):
+    """With `auto` a box may differ by a few pixels, but not by many, nor may more than a fifth differ."""
+    expected = [READING | {"method": "auto", "frame": frame} for frame in range(10)]
+    moved = {"box": [10 + moved_px, 20, 100, 100]}
+    found = [reading | (moved if reading["frame"] < count else {}) for reading in expected]
+    assert len(load(HERE / "compare.py").compare(expected, found)[1]) == violations
+
+
 @pytest.mark.parametrize("change", [{"emotion": "sad"}, {"box": [80, 20, 100, 100]}])
 def test_a_different_reading_of_the_decoded_clip_breaks_a_rule(change):
     """Another emotion or a distant box in the clip as each machine decodes it is a violation."""
