@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from edge.cli.streams import finish_output, prepare_streams, use_utf8
 from edge.errors import EdgeError
-from edge.runtime.signals import SIGNALS, Stopped
+from edge.runtime.signals import SIGNALS
 
 
 def entry() -> NoReturn:
@@ -26,14 +26,16 @@ def entry() -> NoReturn:
 
         exit_code = main()
         SIGNALS.finish()
-    except Stopped:
-        SIGNALS.finish()
-        exit_code = SIGNALS.exit_code(sys.argv[1] if len(sys.argv) > 1 else "")
     except EdgeError as error:  # from printing the usage
         print(f"ERROR: {error}", file=sys.stderr)  # noqa: T201  # logging is not configured yet
         exit_code = error.exit_code
     except SystemExit as end:  # --help, or a wrong command line
         exit_code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        if not SIGNALS.has_raised:
+            raise
+        SIGNALS.finish()
+        exit_code = SIGNALS.exit_code(sys.argv[1] if len(sys.argv) > 1 else "")
     exit_code = finish_output(exit_code)
     if not SIGNALS.is_alone:
         # A thread is stuck in a driver, which has been reported. Python's own exit would stop it in the middle of C++

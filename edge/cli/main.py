@@ -66,6 +66,8 @@ _UMASK = 0o027
 
 
 def _log_error(error: Exception, exit_code: int, *, debug: bool) -> int:
+    if SIGNALS.has_raised:
+        raise error  # the entry point knows that the signal is the reason
     if exit_code:
         kind = "" if isinstance(error, EdgeError) else f"unexpected {type(error).__name__}: "
         logging.getLogger("edge").error("%s%s", kind, error, exc_info=error if debug else None)

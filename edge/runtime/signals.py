@@ -40,10 +40,13 @@ class Signals:
 
     Attributes:
         received: the signal that asked the program to stop; None before it.
+        has_raised: whether that raised `Stopped`. Whatever the program ends with then, the signal is the reason: numpy,
+            for example, turns every exception that comes while it is imported into an ImportError.
     """
 
     def __init__(self) -> None:
         self.received: int | None = None
+        self.has_raised = False
         self._is_installed = False
         self._on_stop: Callable[[], None] | None = None
         self._on_reload: Callable[[], None] | None = None
@@ -122,6 +125,7 @@ class Signals:
         if not is_first:
             return
         if self._on_stop is None:
+            self.has_raised = True
             raise Stopped(number)
         self._on_stop()
 

@@ -37,6 +37,11 @@ class Importing:
     def find_spec(self, name, *_):
         if name == "edge.cli.main":
             reach("importing")
+        if name == "numpy":
+            try:
+                reach("importing numpy")
+            except KeyboardInterrupt:
+                raise ImportError("numpy turns every exception into this one") from None
 
 sys.meta_path.insert(0, Importing())
 import edge.__main__
@@ -73,7 +78,7 @@ def patch():
 
     sinks.JsonLinesLog = Log
 
-if state != "importing":
+if not state.startswith("importing"):
     patch()
 edge.__main__.entry()
 """
@@ -136,7 +141,7 @@ STOPS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
 
 
 @pytest.mark.parametrize("number", STOPS)
-@pytest.mark.parametrize("state", ["importing", "building"])
+@pytest.mark.parametrize("state", ["importing", "importing numpy", "building"])
 def test_a_run_that_is_stopped_while_it_starts_has_succeeded(start, state, number):
     """A signal before the first frame ends the program with exit code 0, without a traceback."""
     program = start(state, "run") if state == "importing" else start(state)
