@@ -17,7 +17,7 @@ from edge.sinks.page.access import AccessControl
 from edge.sinks.page.encode import PictureMode, can_show
 from edge.sinks.page.events import EventFeed, FaceInfo, describe_faces
 from edge.sinks.page.frames import EncodedFrame, FrameFeed, TooManyViewersError
-from edge.sinks.page.stream import STREAM_TYPE, PictureSource
+from edge.sinks.page.stream import STREAM_TYPE, PictureSource, draw_notice
 from edge.status import Status
 
 if TYPE_CHECKING:
@@ -132,7 +132,11 @@ class PageViews:
         return response
 
     def snapshot(self) -> Response:
-        """Return one JPEG picture, with boxes unless `boxes=0`; 503 if the camera delivers none."""
+        """Return one JPEG picture, with boxes unless `boxes=0`.
+
+        If the camera delivers none: 503, or with `notice=1` a picture that shows the run's state, for programs that
+        keep their last picture after any error.
+        """
         annotated = _wants_boxes()
         if not can_show(self.mode, annotated=annotated):
             return self._refuse_picture()
@@ -140,6 +144,8 @@ class PageViews:
             image = PictureSource(self.frames, self.status).snapshot(annotated=annotated)
         except TooManyViewersError:
             return self._refuse_viewer()
+        if image is None and (state := self.status().state) != "running" and request.args.get("notice") == "1":
+            image = draw_notice(state)
         if image is None:
             return _text(503, f"The camera delivers no picture: {self.status().state}.", _RETRY_SOON)
         return Response(image, mimetype="image/jpeg")

@@ -226,6 +226,21 @@ def test_without_a_picture_a_snapshot_is_refused(open_page, monkeypatch):
     assert text == b"The camera delivers no picture: camera lost.\n"
 
 
+def test_a_snapshot_shows_the_state_on_request(open_page, monkeypatch):
+    """Home Assistant's generic camera keeps its last picture after any error: with `notice=1` it gets a new one."""
+    monkeypatch.setattr("edge.sinks.page.stream.SNAPSHOT_WAIT_S", 0.1)
+    now = {"state": "camera lost"}
+    page = open_page(status=lambda: make_status(**now))
+    status, headers, image = get(page, "/snapshot.jpg?notice=1")
+    assert (status, headers.get_content_type()) == (200, "image/jpeg")
+    assert decode(image).mean() < 60
+    assert decode(image).max() > 200, "with a text"
+    now.clear()
+    assert get(page, "/snapshot.jpg?notice=1")[0] == 503, "a camera that works has only been slow"
+    with camera(page, picture=np.full((480, 640, 3), 200, np.uint8)):
+        assert decode(get(page, "/snapshot.jpg?notice=1")[2]).mean() > 150
+
+
 def test_a_client_that_leaves_frees_its_place_without_a_frame(open_page):
     """A client that has disconnected is noticed even while there is nothing to send."""
     page = open_page()
