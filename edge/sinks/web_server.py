@@ -276,4 +276,5 @@ class WebServer:
                 channel.handle_close()
 
     def _is_stream(self, channel: Any) -> bool:  # noqa: ANN401  # waitress has no types
-        return any(request.path in self._streams for request in channel.requests)
+        # A malformed request has no path.
+        return any(getattr(request, "path", None) in self._streams for request in channel.requests)

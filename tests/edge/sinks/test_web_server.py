@@ -182,6 +182,34 @@ def test_a_stream_ends_only_for_a_client_that_takes_nothing(serve, streams):
         wait_for(lambda: not server._server.active_channels)
 
 
+def test_a_malformed_request_that_waits_does_not_end_the_server(serve):
+    """While all threads are busy, a request without a path waits like any other, and is answered or dropped."""
+    release = threading.Event()
+
+    def is_malformed(channel):
+        return bool(channel.requests) and channel.requests[0].error is not None
+
+    def busy(_, start_response):
+        start_response("200 OK", [])
+        release.wait(60.0)
+        return [b"done"]
+
+    server = serve(busy, streams=("/stream",))
+    with connect(server) as first, connect(server) as second, connect(server) as malformed:
+        for connection in (first, second):
+            connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        wait_for(lambda: sum(bool(channel.requests) for channel in channels_of(server)) == 2)  # threads
+        malformed.sendall(b"G\0T / HTTP/1.1\r\n\r\nGET /")
+        (waiting,) = wait_for(
+            lambda: [each for each in channels_of(server) if each.requests and each.requests[0].error]
+        )
+        waiting.total_outbufs_len = 1  # as if its client took nothing of an earlier response
+        server._unfinished[waiting] = 0.0
+        server._drop_slow(time.monotonic() + 1000.0)
+        release.set()
+    assert server.is_alive
+
+
 def test_a_client_that_disconnects_frees_its_thread(serve):
     """The application sees that the client has gone while it still has nothing to send."""
     gone = threading.Event()
