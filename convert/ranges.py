@@ -10,9 +10,13 @@ from msgspec import Meta
 from convert.activations import list_activations, observe_activations
 from convert.calibrate import CalibrationFaces
 from convert.tensorflow_converter import FloatModel
+from edge.device.files import read_limited
 from edge.errors import ModelError
 
 SCHEMA_VERSION = 1
+
+MAX_BYTES = 1 << 20
+"""Largest file of ranges that is read, bytes."""
 
 
 class ActivationRange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -133,14 +137,14 @@ def read_ranges(path: Path) -> CalibrationRanges:
         ModelError: the file is missing, unreadable, or not of this schema.
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=CalibrationRanges)
+        return msgspec.json.decode(read_limited(path, MAX_BYTES), type=CalibrationRanges)
     except FileNotFoundError as error:
         raise ModelError(
             f"{path}: expected the ranges of a calibration here, found nothing: calibrate with --data"
         ) from error
     except OSError as error:
         raise ModelError(f"{path}: the ranges cannot be read: {error.strerror}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise ModelError(
             f"{path}: expected ranges of schema {SCHEMA_VERSION}, found: {error}: calibrate again with --data"
         ) from error

@@ -123,9 +123,22 @@ def redact(text: str) -> str:
     """Return a text with `***` in place of the user names and passwords in it, as URLs and pipelines have them.
 
     Everything between a URL's scheme and its last `@` counts as user and password, since a password may contain any
-    character; so do the values of query parameters and of a pipeline's properties with such names.
+    character; so do the values of query parameters and of a pipeline's properties with such names. Of a text with more
+    than `MAX_TEXT` characters the rest is left out.
     """
+    if len(text) > MAX_TEXT:  # a password that is cut there ends as if it were complete, so that it is found
+        return _redact(text[:MAX_TEXT] + _CUT).removesuffix(_CUT) + "…"
+    return _redact(text)
+
+
+def _redact(text: str) -> str:
     return _PROPERTY.sub(r"\1***", _QUERY.sub(r"\1***", _USER_INFO.sub(r"\1***@", text)))
+
+
+MAX_TEXT = 4000
+"""Longest text of a message, characters; the rest is left out. The search for passwords takes time with its square."""
+
+_CUT = "\"'@"
 
 
 _USER_INFO = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*:/{1,2})[^\s/@][^\s]*@")

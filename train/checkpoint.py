@@ -2,7 +2,6 @@
 
 import logging
 import re
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from edge.labels import CLASS_SETS, check_labels
 from edge.model.manifest import InputSpec
 from edge.stages import how_to_install
 from train.keras2 import readable_h5
+from train.keras_file import TooLargeError, limited_loading
 from train.native_logs import capture_native_logs
 from train.run_folder import BEST, RUN, TrainingState, read_state
 
@@ -28,6 +28,9 @@ SIDES_PX = range(16, 257)
 
 UNKNOWN = re.compile(r"(?:Unknown layer:|Could not locate (?:class|function)) '([^']+)'")
 """Keras' messages about a layer or function that it does not know."""
+
+_OUT_OF_MEMORY = re.compile(r"\bOOM\b|out of memory|RESOURCE_EXHAUSTED|unable to allocate", re.IGNORECASE)
+"""Messages of Keras' backends and h5py when they are refused memory."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,20 +124,13 @@ def load_checkpoint(path: Path, *, classes: int | None = None, with_optimizer: b
     except ModuleNotFoundError as error:
         raise ConfigError(f"Keras cannot be imported ({error}): {how_to_install()}") from error
     try:
-        with readable_h5(path) as readable:
+        with limited_loading(path), readable_h5(path) as readable:
             model = keras.models.load_model(readable, compile=with_optimizer)
-    except (
-        OSError,
-        ValueError,
-        TypeError,
-        KeyError,
-        AttributeError,
-        EOFError,
-        RuntimeError,
-        zipfile.BadZipFile,
-    ) as error:
+    except TooLargeError as error:
+        raise ModelError(f"{path}: expected a .keras or .h5 checkpoint, found {error}: name a smaller net") from error
+    except Exception as error:  # of any type: Keras, its backend and h5py raise many for a wrong file
         log.debug("Keras cannot load %s: %s", path, error)
-        raise ModelError(f"{path}: expected a .keras or .h5 checkpoint, found {_explain(str(error))}") from error
+        raise ModelError(f"{path}: expected a .keras or .h5 checkpoint, found {_explain(error)}") from error
     _check_shapes(model, path, classes)
     if not all(np.isfinite(weights).all() for weights in model.get_weights()):
         raise ModelError(f"{path}: expected finite weights, found NaN or infinity: the training diverged, train again")
@@ -146,8 +142,11 @@ def _check_file(path: Path) -> None:
         raise ModelError(f"{path}: expected a .keras or .h5 checkpoint, found none: name one, or a run of `train`")
 
 
-def _explain(error: str) -> str:
+def _explain(raised: Exception) -> str:
     """Return what was found and what to do, derived from Keras' message."""
+    error = str(raised)
+    if isinstance(raised, MemoryError) or _OUT_OF_MEMORY.search(error):
+        return "a net that takes much more memory than its file holds: name another one"
     if "No model config" in error:
         return "weights without a net: build the net, load them into it, and save both with model.save('net.keras')"
     if "Lambda" in error:

@@ -13,6 +13,7 @@ from keras import layers
 from edge.errors import ConfigError, ModelError
 from train.checkpoint import load_checkpoint
 from train.data.faces import FACE_PX
+from train.keras_file import limited_loading
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +126,8 @@ def _load(base: keras.Model, path: Path, model: str) -> None:
     if not path.is_file():
         raise ConfigError(f"--weights {path}: expected a file of weights (or {IMAGENET}), found none: check the path")
     try:
-        base.load_weights(path)
+        with limited_loading(path):
+            base.load_weights(path)
     except Exception as error:  # Keras and h5py raise many kinds for a wrong file
         raise ConfigError(
             f"--weights {path}: expected weights of {model} without its top ({base.count_params():,} numbers, .h5 or"

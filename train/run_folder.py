@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from edge import __version__
-from edge.device.files import atomic_write
+from edge.device.files import atomic_write, read_limited
 from edge.errors import ConfigError, SinkError
 from train.data.faces import FaceData
 from train.data.summary import DataSummary, summarize
@@ -28,6 +28,9 @@ LAST = "last.keras"
 """The checkpoint of the last epoch, with the optimizer, from which a run resumes."""
 
 RUN = "run.json"
+MAX_STATE_BYTES = 16 << 20
+"""Largest state that is read, bytes; a hundred epochs have 50 kB."""
+
 TABLE = "history.csv"
 CURVES = "curves.png"
 
@@ -81,10 +84,10 @@ def read_state(folder: Path) -> TrainingState:
     """
     path = folder / RUN
     try:
-        return msgspec.json.decode(path.read_bytes(), type=TrainingState)
+        return msgspec.json.decode(read_limited(path, MAX_STATE_BYTES), type=TrainingState)
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: expected a training run here, found none: start one without --resume") from error
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, ValueError, RecursionError, msgspec.DecodeError) as error:
         raise ConfigError(f"{path}: expected a run's state, found a file that cannot be read: {error}") from error
 
 

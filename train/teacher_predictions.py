@@ -28,6 +28,7 @@ from train.augment import Augmentation
 from train.command import program_name, run_command
 from train.data.dataset import read_dataset
 from train.data.faces import FaceData
+from train.data.npz import UnreadableArraysError, read_arrays
 from train.native_logs import capture_native_logs
 from train.options import add_options, given_options, option_error
 from train.settings import RunSettings
@@ -36,6 +37,9 @@ SUM_TOLERANCE = 0.02
 """Largest deviation of a prediction's sum from 1; half precision stays well within it."""
 
 VIEWS = 10
+
+MAX_BYTES = 1 << 30
+"""Largest predictions that are read, bytes; ten views of FER2013 have 4 MB."""
 
 
 class ViewSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -74,11 +78,11 @@ def load_predictions(path: Path, data: FaceData, views: ViewSettings) -> NDArray
         ConfigError: the predictions are for other labels, other faces or other views of them.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            predictions: NDArray[np.float32] = file["answers"].astype(np.float32)
-            labels, faces = tuple(file["labels"].tolist()), str(file["faces"])
-            saved_views = msgspec.json.decode(str(file["shown"]), type=ViewSettings)
-    except (OSError, ValueError, KeyError, EOFError, msgspec.MsgspecError) as error:
+        arrays = read_arrays(path, ("answers", "labels", "faces", "shown"), most_bytes=MAX_BYTES)
+        predictions: NDArray[np.float32] = arrays["answers"].astype(np.float32)
+        labels, faces = tuple(arrays["labels"].tolist()), str(arrays["faces"])
+        saved_views = msgspec.json.decode(str(arrays["shown"]), type=ViewSettings)
+    except (UnreadableArraysError, ValueError, TypeError, RecursionError, msgspec.MsgspecError) as error:
         raise MediaError(f"{path}: expected teachers' predictions (.npz), found: {error}: make them again") from error
     if labels != data.labels:
         wanted, found = ", ".join(data.labels), ", ".join(map(str, labels))

@@ -335,7 +335,7 @@ def read_manifest(path: Path) -> Manifest:
 def _decode(content: bytes, where: Path | str) -> Manifest:
     try:
         return msgspec.json.decode(content, type=Manifest)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, LabelError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError, LabelError) as error:
         raise ModelError(
             f"{where}: expected a manifest of schema {SCHEMA_VERSION}, found: {error}: convert the model again"
         ) from error

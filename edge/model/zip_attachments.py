@@ -4,6 +4,7 @@ TFLite's metadata keeps its associated files in the same place: interpreters ign
 """
 
 import io
+import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -11,12 +12,17 @@ from collections.abc import Mapping
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a ZIP archive can hold. Every file gets it, so that equal content gives equal bytes."""
 
-DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, OverflowError, struct.error)
 """Errors that `zipfile` raises for a damaged archive."""
-
 
 MAX_BYTES = 1 << 20
 """Largest attached file that is read, bytes; a manifest has a few thousand. A small archive can hold gigabytes."""
+
+MAX_ARCHIVE_BYTES = 4 << 20
+"""Largest archive of attached files, bytes: its list of files takes ten times its size in memory."""
+
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Ways in which a file may be packed. The others are rare, and take as much memory as the archive asks for."""
 
 
 def attach(flatbuffer: bytes, files: Mapping[str, bytes]) -> bytes:
@@ -32,19 +38,29 @@ def detach(model: bytes, name: str) -> tuple[bytes, bytes | None]:
     """Split a model file into its flatbuffer and the content of the attached file `name`, None if it has no such file.
 
     Raises:
-        ValueError: the archive is damaged, or the file is too large.
+        ValueError: the archive is damaged or too large, or the file is.
     """
-    if not zipfile.is_zipfile(io.BytesIO(model)):
+    end = io.BytesIO(model[-MAX_ARCHIVE_BYTES:])  # archives are read from their end
+    if not zipfile.is_zipfile(end):
         return model, None
     try:
-        with zipfile.ZipFile(io.BytesIO(model)) as archive:
-            start = min((file.header_offset for file in archive.infolist()), default=len(model))
-            if name not in archive.namelist():
-                return model[:start], None
-            with archive.open(name) as file:
-                content = file.read(MAX_BYTES + 1)
+        with zipfile.ZipFile(end) as archive:
+            files = archive.infolist()
+            start = min((file.header_offset for file in files), default=len(end.getbuffer()))
+            if start < 0:
+                raise ValueError(f"expected at most {MAX_ARCHIVE_BYTES >> 20} MB, found more")
+            wanted = next((file for file in files if file.filename == name), None)
+            content = None if wanted is None else _read(archive, wanted)
     except DAMAGE as error:
-        raise ValueError(f"the archive of attached files is damaged: {error}") from error
+        raise ValueError(f"the archive of attached files cannot be read: {error}") from error
+    return model[: len(model) - len(end.getbuffer()) + start], content
+
+
+def _read(archive: zipfile.ZipFile, file: zipfile.ZipInfo) -> bytes:
+    if file.compress_type not in _METHODS:
+        raise ValueError(f"expected {file.filename} stored or deflated, found it packed otherwise")
+    with archive.open(file) as packed:
+        content = packed.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
-        raise ValueError(f"expected {name} of at most {MAX_BYTES >> 20} MB in the model, found a larger one")
-    return model[:start], content
+        raise ValueError(f"expected {file.filename} of at most {MAX_BYTES >> 20} MB, found a larger one")
+    return content

@@ -12,7 +12,7 @@ from edge.errors import printable
 from edge.labels import EMOTIONS
 from edge.report.durations import LABELS
 from edge.report.format import format_position
-from edge.report.log_reader import LogLine
+from edge.report.log_reader import LogLine, Word
 from edge.report.period import Period
 from edge.report.summary import LogSummary
 
@@ -34,7 +34,7 @@ class ReadingLine(LogLine, gc=False):
     box: tuple[int, int, int, int] | None = None
     confidence: float | None = None
     probabilities: dict[str, float] | None = None
-    unclear: str = ""
+    unclear: Word = ""
 
 
 class ReadingsTable:

@@ -38,8 +38,13 @@ _MOST = 10**12
 _LONGEST_S = 1e10
 """Largest count and longest duration that a line can have; a line with a larger one is damaged."""
 
+_LONGEST_NAME, _LONGEST_WORD = 2048, 200
+"""Longest name of a source, and of anything else, characters."""
+
 Count = Annotated[int, Meta(ge=0, le=_MOST)]
 Seconds = Annotated[float, Meta(ge=0.0, le=_LONGEST_S)]
+Name = Annotated[str, Meta(max_length=_LONGEST_NAME)]
+Word = Annotated[str, Meta(max_length=_LONGEST_WORD)]
 
 
 class LogLine(msgspec.Struct, gc=False):
@@ -49,9 +54,9 @@ class LogLine(msgspec.Struct, gc=False):
     """
 
     time: Annotated[datetime, Meta(tz=True)]
-    source: str
+    source: Name
     media_time_s: Seconds | msgspec.UnsetType | None = msgspec.UNSET
-    event: str = ""
+    event: Word = ""
     frame: Annotated[int, Meta(ge=-1, le=_MOST)] = -1
     track: Annotated[int, Meta(ge=-_MOST, le=_MOST)] | None = None
     emotion: Emotion | None = None
@@ -61,9 +66,9 @@ class LogLine(msgspec.Struct, gc=False):
     frames_with_face: Count = 0
     most_faces: Count = 0
     emotions: dict[Emotion, Annotated[float, Meta(ge=0.0, le=_MOST)]] | None = None
-    clock: str = ""
-    model: str = ""
-    reason: str = ""
+    clock: Word = ""
+    model: Word = ""
+    reason: Name = ""
 
 
 Decoder = msgspec.json.Decoder[LogLine]

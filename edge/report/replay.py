@@ -15,6 +15,9 @@ GONE_S = 2.0
 FIRST_READING_S = 0.1
 """Duration of a face's first reading, s: about the time to the next one. In pictures it makes all faces count alike."""
 
+MAX_OPEN = 256
+"""Faces that a log may show at a time. One with more is damaged: the face that came first then counts as gone."""
+
 _TrackKey = tuple[str, int | None]
 """Source and track of a face."""
 
@@ -49,6 +52,8 @@ class EventReplay:
         match line.event:
             case "appeared" if emotion is not None:
                 self._end(key, self._now)  # of an earlier run without a regular end
+                if len(self._open) >= MAX_OPEN:
+                    self._end(next(iter(self._open)), self._now)
                 self._open[key] = _OpenVisit(timestamp, timestamp, emotion)
                 self._visits.add_simultaneous(len(self._open), timestamp)
             case "changed" if emotion is not None and key in self._open:
@@ -119,6 +124,8 @@ class ReadingReplay:
         visit = self._open.get(key)
         if visit is None or not -GONE_S <= timestamp - visit.end <= GONE_S:
             self._end_old(timestamp)
+            if len(self._open) >= MAX_OPEN:
+                self._end(next(iter(self._open)))
             self._open[key] = _ReadingVisit(timestamp, timestamp, emotion, timestamp + FIRST_READING_S)
         else:
             visit.end = max(visit.end, timestamp)
@@ -138,6 +145,9 @@ class ReadingReplay:
     def _end_old(self, timestamp: float) -> None:
         """End the visits without a reading within `GONE_S` of `timestamp`."""
         for key in [key for key, visit in self._open.items() if not -GONE_S <= timestamp - visit.end <= GONE_S]:
-            visit = self._open.pop(key)
-            self._durations.add(visit.emotion, visit.since, visit.end)
-            self._visits.add(visit.begin, visit.end - visit.begin)
+            self._end(key)
+
+    def _end(self, key: _TrackKey) -> None:
+        visit = self._open.pop(key)
+        self._durations.add(visit.emotion, visit.since, visit.end)
+        self._visits.add(visit.begin, visit.end - visit.begin)

@@ -11,6 +11,9 @@ from edge.report.log_reader import BrokenLines, ClockCorrector, LogLine, read_li
 from edge.report.part import Part, PicturePart, VideoPart, kind_of
 from edge.report.period import Period
 
+MAX_MODELS = 20
+"""Number of models to name."""
+
 
 class LogSummary:
     """Everything that a report shows about the logs read so far.
@@ -72,7 +75,7 @@ class LogSummary:
         for lines in clock.correct(self._batches(files)):
             if self._each is not None:
                 self._each(lines)
-            self.models += {line.model for line in lines if line.model}.difference(self.models)
+            self._add_models(lines)
             kinds = set(map(kind_of, lines))
             for kind in kinds:
                 chosen = lines if len(kinds) == 1 else [line for line in lines if kind_of(line) == kind]
@@ -84,6 +87,11 @@ class LogSummary:
             part.end_log()
         self.corrected += clock.corrected
         self.uncorrected += clock.uncorrected
+
+    def _add_models(self, lines: Sequence[LogLine]) -> None:
+        for model in {line.model for line in lines if line.model}.difference(self.models):
+            if len(self.models) < MAX_MODELS:
+                self.models.append(model)
 
     def check(self) -> None:
         """Check that there is something to report.

@@ -24,6 +24,9 @@ S = TypeVar("S", bound=SettingsSection)
 MAX_BYTES = 1 << 20
 """Largest file of settings that is read, bytes."""
 
+MAX_DOTS = 200
+"""Most dots in a line of a file of settings: reading a key takes time with the square of its dotted parts."""
+
 RENAMED = {"name": "classify"}
 """Old name of a section to its present one. The old name is still read, with a warning."""
 
@@ -43,7 +46,7 @@ def read_settings(path: Path) -> Settings:
         raise ConfigError(f"{path}: expected a readable TOML file, found: {reason}") from error
     try:
         table = _with_profile(_with_new_names(msgspec.toml.decode(_decode(content)), path))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:  # ValueError: a number with too many digits
         raise ConfigError(f"{path}: this is no TOML: {error}") from error
     try:
         return msgspec.convert(table, type=Settings)
@@ -52,9 +55,17 @@ def read_settings(path: Path) -> Settings:
 
 
 def _decode(content: bytes) -> str:
-    """Return the text of a file; a byte order mark, as Windows' editors write it, tells the encoding."""
+    """Return the text of a file; a byte order mark, as Windows' editors write it, tells the encoding.
+
+    Raises:
+        ValueError: it is no text in that encoding, or a line has more dots than a key may have.
+    """
     marks = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-    return content.decode(next((name for mark, name in marks.items() if content.startswith(mark)), "utf-8"))
+    text = content.decode(next((name for mark, name in marks.items() if content.startswith(mark)), "utf-8"))
+    for number, line in enumerate(text.split("\n"), start=1):
+        if (dots := line.count(".")) > MAX_DOTS:
+            raise ValueError(f"expected at most {MAX_DOTS} dots in a line, found {dots} in line {number}")
+    return text
 
 
 def make_settings(sections: Mapping[str, Mapping[str, object] | None], *, base: Path | None = None) -> Settings:
@@ -167,7 +178,11 @@ def _found(table: object, place: str) -> str:
             return ""
     if not isinstance(value, str | int | float | list | tuple):
         return ""
-    return f", found {shorten(redact(repr(value)), _SHOWN)}"
+    try:
+        shown = repr(value)
+    except ValueError:  # a number with too many digits
+        return ""
+    return f", found {shorten(redact(shown), _SHOWN)}"
 
 
 _SHOWN = 60

@@ -20,9 +20,10 @@ import cv2
 import msgspec
 import numpy as np
 
+from edge.device.memory import private_bytes
 from edge.sources.base import silence_opencv
 from edge.sources.content import HEAD_BYTES, UnreadableContentError, picture_format
-from edge.sources.picture import DECODED_FACTOR, Picture, decode_picture
+from edge.sources.picture import BYTES_PER_PIXEL, DECODED_FACTOR, Picture, check_file_size, decode_picture
 from edge.sources.stream import NetworkStream
 from edge.sources.video_file import VideoFile, first_frame
 
@@ -31,14 +32,8 @@ log = logging.getLogger(__name__)
 SLOTS = 2
 """Number of images that the shared memory holds: one is decoded while the other is read."""
 
-BYTES_PER_PIXEL = 4
-"""Gray and BGR."""
-
 MAX_MESSAGE = 1 << 16
 """Longest request or reply, bytes."""
-
-_MAX_METADATA = 64 << 20
-"""Size that a picture's file may have beyond that of its pixels, bytes."""
 
 _MAX_OUTPUT = 1 << 20
 """Longest text of libraries between two replies, bytes."""
@@ -204,9 +199,7 @@ class Decoder:
     def _decode_picture(self, file: int, *, color: bool) -> Picture:
         if picture_format(os.pread(file, HEAD_BYTES, 0)) == "GIF":
             return first_frame(file, color=color, max_pixels=self._max_pixels, take_messages=take_library_output)
-        size = os.fstat(file).st_size
-        if size > DECODED_FACTOR * self._slot_bytes + _MAX_METADATA:
-            raise UnreadableContentError(f"a file of {size >> 20} MB", kind="too large")
+        check_file_size(os.fstat(file).st_size, self._max_pixels)
         with os.fdopen(os.dup(file), "rb") as content:
             content.seek(0)  # the position is shared with the process that opened it
             return decode_picture(
@@ -267,9 +260,7 @@ def take_printed_output() -> list[str]:
 
 def limit_memory(max_pixels: int) -> None:
     """Limit the memory that this process may take from now on, and let the system end it first if there is none."""
-    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-    used = next((int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmData:")), 0)
-    limit = used + _WORKING_BYTES + DECODED_FACTOR * max_pixels * _BYTES_PER_DECODED_PIXEL
+    limit = private_bytes() + _WORKING_BYTES + DECODED_FACTOR * max_pixels * _BYTES_PER_DECODED_PIXEL
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (_MAX_OUTPUT, _MAX_OUTPUT))  # of what libraries write

@@ -20,7 +20,7 @@ from edge.sources.content import (
 )
 from edge.sources.folder import LeftOut, list_files
 from edge.sources.library_messages import LibraryMessages
-from edge.sources.picture import MAX_MEGAPIXELS, Picture, decode_picture
+from edge.sources.picture import MAX_MEGAPIXELS, Picture, check_file_size, decode_picture
 from edge.sources.picture_decoder import PictureDecoder
 from edge.sources.video_file import first_frame
 
@@ -178,6 +178,7 @@ def read_image(path: Path, *, color: bool = False, max_megapixels: float = MAX_M
     silence_opencv()
     max_pixels = round(max_megapixels * 1e6)
     try:
+        check_file_size(path.stat().st_size, max_pixels)
         content = path.read_bytes()
         if picture_format(content[:HEAD_BYTES]) == "GIF":
             with path.open("rb") as file:

@@ -35,7 +35,11 @@ _JPEG_SCALES = {
 _COEFFICIENT_BYTES = 6
 """Memory that a progressive JPEG takes for each pixel at any scale: three channels of 16 bits."""
 
-_GRAY_AND_COLOR_BYTES = 4
+BYTES_PER_PIXEL = 4
+"""Gray and BGR."""
+
+_MAX_METADATA = 64 << 20
+"""Size that a picture's file may have beyond that of its pixels, bytes."""
 
 _MISSING_PART = "premature end"
 """In libjpeg's messages for data that ends too early; it then fills the rest with gray."""
@@ -114,6 +118,16 @@ def shrink(pixels: NDArray[np.uint8], max_pixels: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
+def check_file_size(size: int, max_pixels: int) -> None:
+    """Check that a picture's file, of `size` bytes, can be read into memory.
+
+    Raises:
+        UnreadableContentError: It is larger than any picture that can be decoded.
+    """
+    if size > DECODED_FACTOR * max_pixels * BYTES_PER_PIXEL + _MAX_METADATA:
+        raise UnreadableContentError(f"a file of {size >> 20} MB", kind="too large")
+
+
 def check_frame_size(width: int, height: int, max_pixels: int, *, what: str) -> None:
     """Check that an image can be decoded in full.
 
@@ -140,7 +154,7 @@ def _choose_scale(header: PictureHeader, max_pixels: int) -> int:
     if header.format != "JPEG":
         check_frame_size(header.width, header.height, max_pixels, what=what)
         return 1
-    if header.is_progressive and pixels * _COEFFICIENT_BYTES > budget * _GRAY_AND_COLOR_BYTES:
+    if header.is_progressive and pixels * _COEFFICIENT_BYTES > budget * BYTES_PER_PIXEL:
         check_frame_size(header.width, header.height, max_pixels, what="a progressive JPEG")
     scale = next((scale for scale in _JPEG_SCALES if pixels <= scale**2 * _JPEG_FACTOR * max_pixels), 8)
     check_frame_size(header.width // scale, header.height // scale, max_pixels, what=what)

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 from ports import free_port
 from waiting import wait_for
 
-from edge.errors import ConfigError, EdgeError, redact
+from edge.errors import MAX_TEXT, ConfigError, EdgeError, redact
 from edge.service.health import LastError
 from edge.service.journal import LineFormatter
 from edge.settings.load import make_settings, read_settings
@@ -251,3 +252,22 @@ def query_children(pid):
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     threads = Path(f"/proc/{pid}/task").iterdir()
     return {*children, *(child for thread in threads for child in (thread / "children").read_text().split())}
+
+
+@pytest.mark.parametrize(
+    "secret", ["rtsp://user:{}@camera/live", 'rtspsrc user-pw="{}" ! fakesink', "http://c/?token={}"]
+)
+def test_a_long_text_is_cut_and_shows_no_part_of_a_password(secret):
+    """Wherever the text is cut, the password before, at or after the cut is left out."""
+    text = secret.format("hunter2" * 3)
+    for place in range(MAX_TEXT - len(text) - 2, MAX_TEXT + 2):
+        shown = redact("x" * (place - 1) + " " + text + " " + "y" * 100)
+        assert "hunt" not in shown
+        assert len(shown) < MAX_TEXT + 20
+
+
+def test_the_time_for_a_long_text_is_bounded():
+    """Without the cut the search would take hours: each `a+` may begin a URL."""
+    began_s = time.process_time()
+    redact("a+" * 500_000)
+    assert time.process_time() - began_s < 5.0

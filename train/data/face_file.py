@@ -1,6 +1,5 @@
 """Reads and writes `.npz` face sets: gray faces of photographs with a margin around each, for augmentation."""
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 from edge.device.files import atomic_write
 from edge.errors import MediaError, SinkError
 from train.data.faces import FACE_PX
+from train.data.npz import UnreadableArraysError, read_arrays
 from train.data.raw import TEST, TRAINING, VALIDATION, RawFaces
 
 SUFFIX = ".npz"
@@ -29,31 +29,18 @@ def read_face_file(path: Path) -> RawFaces:
     Raises:
         MediaError: the file cannot be read, or its arrays have other shapes, types or values.
     """
+    limit = MAX_FACES * FACE_PX * FACE_PX
     try:
-        _check_size(path)
-        with np.load(path, allow_pickle=False) as arrays:
-            faces, codes = arrays["faces"], arrays["label"]
-            folds = arrays["fold"] if "fold" in arrays.files else np.zeros(len(codes), dtype=np.int64)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        arrays = read_arrays(path, ("faces", "label"), optional=("fold",), most_bytes=limit)
+    except UnreadableArraysError as error:
         raise MediaError(
-            f"{path}: expected a face set with the arrays faces, label and fold, found '{error}': {HINT}"
+            f"{path}: expected a face set with the arrays faces, label and fold, found {error}: {HINT}"
         ) from error
+    faces, codes = arrays["faces"], arrays["label"]
+    folds = arrays.get("fold", np.zeros(codes.shape, dtype=np.int64))
     _check_arrays(path, faces, codes, folds)
     rows = np.arange(len(faces), dtype=np.int64)
     return RawFaces(faces, codes.astype(np.int64), folds.astype(np.int64), rows, ())
-
-
-def _check_size(path: Path) -> None:
-    """Refuse arrays that would take more memory than a face set needs, before they are decompressed."""
-    limit = MAX_FACES * FACE_PX * FACE_PX
-    with zipfile.ZipFile(path) as archive:
-        entries = archive.infolist()
-    for entry in entries:
-        if entry.file_size > limit:
-            raise MediaError(
-                f"{path}: expected at most {limit / 1e9:.1f} GB of faces, found {entry.file_size / 1e9:.1f} GB in "
-                f"{entry.filename}: divide the set"
-            )
 
 
 def _check_arrays(path: Path, faces: NDArray[np.uint8], codes: NDArray[np.int64], folds: NDArray[np.int64]) -> None:

@@ -2,15 +2,11 @@
 
 import difflib
 import logging
-import lzma
 import re
 import warnings
-import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +16,7 @@ from edge.errors import MediaError
 from edge.labels import EMOTIONS
 from train.data.faces import FACE_PX
 from train.data.raw import TRAINING, RawFaces
+from train.data.table_file import open_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,9 +37,6 @@ CHUNK = 2000
 
 PIXELS = FACE_PX * FACE_PX
 MAX_LUMA = 255
-
-MAX_TABLE_BYTES = 1 << 30
-"""Largest table in an archive, bytes; FER2013's has 300 MB. A small archive can hold much more."""
 
 
 def find_table(folder: Path) -> Path | None:
@@ -154,34 +148,33 @@ def _chunks(path: Path) -> Iterator["pd.DataFrame"]:
     import pandas as pd  # noqa: PLC0415  # takes a second to import, and cached faces do not need it
 
     try:
-        with ExitStack() as stack:
-            source = path if path.suffix != ".zip" else stack.enter_context(_open_member(path, stack))
-            yield from stack.enter_context(pd.read_csv(source, chunksize=CHUNK, skipinitialspace=True))
+        with (
+            open_table(path, _choose_member) as table,
+            pd.read_csv(table, chunksize=CHUNK, skipinitialspace=True) as chunks,
+        ):
+            for chunk in chunks:
+                if not isinstance(chunk.index, pd.RangeIndex):  # the first values are taken for names of the rows
+                    raise ValueError("expected a value for each column, found more values than columns")  # noqa: TRY004, TRY301  # of the file
+                yield chunk
     except FileNotFoundError as error:
         raise MediaError(f"{path}: expected a data set here, found no such file") from error
-    except (OSError, ValueError, EOFError, lzma.LZMAError, zipfile.BadZipFile, zlib.error) as error:
-        reason = str(error).partition("\n")[0]
+    except Exception as error:  # of any type: pandas and the unpackers raise many for a damaged file
+        reason = str(error).partition("\n")[0] or type(error).__name__
         raise MediaError(
             f"{path}: expected a table of faces, found one that cannot be read: {reason}: use a complete copy"
         ) from error
 
 
-def _open_member(path: Path, stack: ExitStack) -> IO[bytes]:
-    """Open the table inside an archive; Kaggle's archive holds other files as well."""
-    archive = stack.enter_context(zipfile.ZipFile(path))
-    members = [name for name in archive.namelist() if not name.endswith("/")]
+def _choose_member(names: list[str]) -> str:
+    """Return the table among an archive's files; Kaggle's archive holds other files as well."""
+    members = [name for name in names if not name.endswith("/")]
     tables = sorted(
         (name for name in members if PurePosixPath(name).name in TABLES),
         key=lambda name: TABLES.index(PurePosixPath(name).name),
     )
     if not tables and len(members) != 1:
         raise ValueError(f"it holds none of {', '.join(TABLES)} (unpack an archive of images)")
-    table = archive.getinfo((tables or members)[0])
-    if table.file_size > MAX_TABLE_BYTES:
-        raise ValueError(
-            f"expected a table of at most {MAX_TABLE_BYTES >> 30} GB, found one of {table.file_size / 1e9:.1f} GB"
-        )
-    return archive.open(table)
+    return (tables or members)[0]
 
 
 def _parse_pixels(rows: "pd.Series[str]") -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:

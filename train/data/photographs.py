@@ -1,12 +1,14 @@
 """Lists labelled photographs: in folders by emotion, or in a table of names and labels."""
 
 import csv
+import io
 import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edge.device.files import read_limited
 from edge.errors import MediaError, printable
 from edge.labels import EMOTIONS
 from edge.sources.folder import find_images
@@ -18,6 +20,9 @@ COLUMNS = {
     "person": ("person", "subject", "identity"),
 }
 """Columns of a table, each with the headings by which it is recognized, in lower case."""
+
+MAX_TABLE_BYTES = 64 << 20
+"""Largest table that is read, bytes."""
 
 MOST_REASONS = 10
 """Reasons that are listed; a table with a wrong column would give one for each row."""
@@ -120,23 +125,22 @@ def _read_table(table: Path) -> Iterator[tuple[str, str, str]]:
         MediaError: the table cannot be read, or lacks a column.
     """
     try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.reader(file, strict=True)
-            heading = [cell.strip().casefold() for cell in next(rows, [])]
-            name, label, person = (
-                next((heading.index(title) for title in titles if title in heading), None)
-                for titles in COLUMNS.values()
+        text = read_limited(table, MAX_TABLE_BYTES).decode("utf-8-sig")
+        rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+        heading = [cell.strip().casefold() for cell in next(rows, [])]
+        name, label, person = (
+            next((heading.index(title) for title in titles if title in heading), None) for titles in COLUMNS.values()
+        )
+        if name is None or label is None:
+            raise MediaError(
+                f"{table}: expected a heading with the columns name and label, found "
+                f"{', '.join(heading[:6]) or 'none'}: add it"
             )
-            if name is None or label is None:
-                raise MediaError(
-                    f"{table}: expected a heading with the columns name and label, found "
-                    f"{', '.join(heading[:6]) or 'none'}: add it"
-                )
-            for row in rows:
-                yield _cell(row, name), _cell(row, label), _cell(row, person)
+        for row in rows:
+            yield _cell(row, name), _cell(row, label), _cell(row, person)
     except OSError as error:
         raise MediaError(f"{table}: expected a table of names and labels, found: {error.strerror}") from error
-    except (csv.Error, UnicodeDecodeError) as error:
+    except (csv.Error, ValueError) as error:
         raise MediaError(f"{table}: expected a CSV file in UTF-8, found: {error}: save it as such") from error
 
 

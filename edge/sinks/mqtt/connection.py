@@ -24,6 +24,7 @@ from edge.sinks.mqtt.errors import (
     connection_lost,
     login_refused,
     message_refused,
+    protocol_broken,
 )
 
 KEEP_ALIVE_S = 30
@@ -187,13 +188,21 @@ class Connection:
             writers = [connection] if self._client.want_write() else []
             readers = [connection] if wake is None else [connection, wake]
             readable, writable, _ = select.select(readers, writers, [], 0.0 if decrypted else timeout_s)
-            if decrypted or connection in readable:
-                self._client.loop_read()
-            if writable:
-                self._client.loop_write()
-            self._client.loop_misc()
+            self._exchange(receives=decrypted or connection in readable, sends=bool(writable))
         if self._failure is not None:
             raise self._failure
+
+    def _exchange(self, *, receives: bool, sends: bool) -> None:
+        try:
+            if receives:
+                self._client.loop_read()
+            if sends:
+                self._client.loop_write()
+            self._client.loop_misc()
+        except SinkError:
+            raise
+        except Exception as error:  # of any type: paho raises many for packets that are none
+            raise protocol_broken(error, self._broker) from error
 
     def _wait_for(self, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + RESPONSE_TIMEOUT_S

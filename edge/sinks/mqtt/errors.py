@@ -123,6 +123,14 @@ def connection_lost(
     return ProtocolRefusedError(f"expected a response from {where}, found the connection closed: {hint}")
 
 
+def protocol_broken(error: Exception, broker: BrokerConfig) -> SinkError:
+    """Return the error for packets that paho cannot read, for which it raises errors of many types."""
+    return SinkError(
+        f"expected MQTT at {broker.address}, found packets that are none ({type(error).__name__}: {error}): check "
+        "mqtt.host and mqtt.port"
+    )
+
+
 def _text(reason: ReasonCode) -> str:
     return str(reason).lower()
 

@@ -64,7 +64,7 @@ class PlacementMemory:
             return msgspec.json.decode(self._path.read_bytes(), type=Placement)
         except FileNotFoundError:
             return None
-        except (OSError, msgspec.DecodeError, RecursionError) as error:
+        except (OSError, msgspec.DecodeError, ValueError, RecursionError) as error:
             log.warning("%s: expected where the device was published, found: %s: it is ignored", self._path, error)
             return None
 

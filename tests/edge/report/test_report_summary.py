@@ -339,6 +339,34 @@ def test_a_huge_line_does_not_fill_the_memory(tmp_path):
     assert peak < 8 << 20
 
 
+@pytest.mark.parametrize("mode", ["changes", "all"])
+def test_a_log_of_faces_without_end_does_not_fill_the_memory(summarize, mode):
+    """Each line names another face that never leaves, as in a compressed log that was made to do harm."""
+    if mode == "changes":
+        lines = [event(n / 1000, "appeared", track=n, emotion="sad") for n in range(20_000)]
+    else:
+        lines = [reading(0, n, "sad", frame=n) for n in range(20_000)]
+    packed = gzip.compress("".join(lines).encode())
+    began_s = time.process_time()
+    tracemalloc.start()
+    try:
+        summary = summarize(packed)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert summary.cameras.visits.count == 20_000
+    assert peak < 12 << 20
+    assert time.process_time() - began_s < 20.0
+
+
+def test_names_without_an_end_are_damage(summarize):
+    """A camera's name, an event or a model of thousands of letters is none; of many models 20 are named."""
+    good = [event(n, "started", model=f"m{n}") for n in range(50)]
+    bad = [event(50, "started", model="x" * 300), event(51, "x" * 300), line(52, source="x" * 3000)]
+    summary = summarize("".join(good + bad))
+    assert (summary.line_count, summary.broken.count, len(summary.models)) == (50, 3, 20)
+
+
 def test_a_log_includes_its_rotated_files_in_order(tmp_path):
     """Rotated files, plain and compressed, are read in the order of their numbers; each once, if named twice too."""
     for number, (name, begin) in enumerate(

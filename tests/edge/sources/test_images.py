@@ -1,6 +1,7 @@
 """The image source gives all good images in order, and a warning names each bad one."""
 
 import logging
+import os
 import re
 import struct
 import zlib
@@ -11,7 +12,7 @@ import pytest
 
 from edge.errors import MediaError
 from edge.settings.schema import SourceSettings
-from edge.sources.images import ImageSource
+from edge.sources.images import ImageSource, read_image
 from edge.sources.open import open_source
 
 GIF = b"GIF89a\2\0\1\0\x80\0\0\0\0\0\xff\xff\xff" + b"!\xf9\4\0\n\0\0\0,\0\0\0\0\2\0\1\0\0\2\2\x44\n\0" * 2 + b";"
@@ -341,3 +342,12 @@ def test_close_ends_the_stream(tmp_path):
     source.close()
     source.close()
     assert source.read() is None
+
+
+def test_a_file_that_is_larger_than_any_picture_is_refused(tmp_path):
+    """A sparse file of 300 MB is not read into memory; of trusted images neither."""
+    path = tmp_path / "a.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n")
+    os.truncate(path, 300 << 20)
+    with pytest.raises(MediaError, match=r"a\.png: expected an image, found a file of 300 MB"):
+        read_image(path)

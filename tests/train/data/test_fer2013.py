@@ -307,6 +307,13 @@ def test_damaged_table_is_a_one_line_error(rows, write_table, tmp_path, name, da
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("extra", [1, 2])
+def test_rows_with_more_values_than_columns_are_refused(rows, write_table, extra):
+    """Pandas would take their first values for names, and the next ones for emotion and pixels."""
+    with pytest.raises(MediaError, match="expected a value for each column, found more values than columns"):
+        read_dataset(write_table([(*row, *["x"] * extra) for row in rows]))
+
+
 def test_missing_table_is_reported(tmp_path):
     """The error about a missing table contains the given path."""
     with pytest.raises(MediaError, match=r"nowhere\.csv: expected a data set here"):
@@ -315,9 +322,9 @@ def test_missing_table_is_reported(tmp_path):
 
 def test_an_archive_that_unpacks_to_much_is_refused(tmp_path, monkeypatch):
     """A small archive may hold a table that fills memory and disk; its size is checked before anything is unpacked."""
-    monkeypatch.setattr("train.data.fer2013.MAX_TABLE_BYTES", 1 << 20)
+    monkeypatch.setattr("train.data.table_file.MAX_TABLE_BYTES", 1 << 20)
     path = tmp_path / "fer2013.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("fer2013.csv", "emotion,pixels,Usage\n" + "0 " * (1 << 20))
-    with pytest.raises(MediaError, match=r"expected a table of at most 0 GB, found one of 0\.0 GB"):
+    with pytest.raises(MediaError, match=r"expected a table of at most 0\.0 GB, found 0\.0 GB or more"):
         read_dataset(path)

@@ -1,4 +1,4 @@
-"""A broker cannot fill the memory with one large message."""
+"""A broker cannot fill the memory with one large message, nor end the sink with packets that are none."""
 
 import socket
 import struct
@@ -23,12 +23,16 @@ ACCEPTED = b"\x20\x03\x00\x00\x00"
 class HostileBroker:
     """Accepts a client and begins a message of 250 MB, whatever the client has asked for.
 
+    Args:
+        sent: what it sends first, after it has accepted the client.
+
     Attributes:
         connect: the client's CONNECT packet.
     """
 
-    def __init__(self):
+    def __init__(self, sent=b""):
         self.connect = b""
+        self._sent = sent
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port = self._server.getsockname()[1]
         self._thread = threading.Thread(target=self._serve)
@@ -44,7 +48,7 @@ class HostileBroker:
             client, _ = self._server.accept()
             with client:
                 self.connect = client.recv(4096)
-                client.sendall(ACCEPTED)
+                client.sendall(ACCEPTED + self._sent)
                 topic = b"homeassistant/status"
                 client.sendall(b"\x31\x80\xe5\x9a\x77" + struct.pack(">H", len(topic)) + topic + b"\0")
                 while True:
@@ -68,5 +72,16 @@ def test_a_large_message_ends_the_connection(tmp_path):
         ):
             receive(config)
         assert bytes([MAXIMUM_PACKET_SIZE]) + struct.pack(">I", MAX_PACKET_BYTES) in broker.connect
+    finally:
+        broker.close()
+
+
+def test_a_packet_that_is_none_ends_the_connection(tmp_path):
+    """Whatever paho raises for one, here for a topic that is no text, becomes one line that names the broker."""
+    broker = HostileBroker(b"\x31\x07\x00\x02\xea\x56\x00ok")
+    try:
+        config = read_broker_config(MqttSettings(host="127.0.0.1", port=broker.port), "device", tmp_path)
+        with pytest.raises(SinkError, match=r"expected MQTT at 127\.0\.0\.1:\d+, found packets that are none"):
+            receive(config)
     finally:
         broker.close()
