@@ -13,7 +13,7 @@ comma := ,
 SYSTEM_PACKAGES = chromium ffmpeg gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good mosquitto mosquitto-clients prometheus python3-gi
 
 .DEFAULT_GOAL := help
-.PHONY: help setup-system run demo extras test test-quick train sheet faces evaluate conditions convert bench bench-peers bench-clips clip lint docs format lock install uninstall wheel dist deb clean
+.PHONY: help setup-system run demo extras test test-quick fuzz train sheet faces evaluate conditions convert bench bench-peers bench-clips clip lint docs format lock install uninstall wheel dist deb clean
 
 # What the user gives is checked before an environment is made, since one with TensorFlow takes minutes.
 BUNDLED_OR_OWN = $(if $(call exists,$(MODEL))$(findstring /,$(MODEL))$(suffix $(MODEL)),$(MODEL),models/$(MODEL).tflite)
@@ -87,6 +87,9 @@ test: .venv-dev/ready .venv-tflite/ready .venv-dist/ready ## run all tests, with
 
 test-quick: .venv-dev/ready ## run the fast tests of all stages, in less than a minute
 	.venv-dev/bin/python -m pytest $(PARALLEL) -m "not slow"
+
+fuzz: .venv-dev/ready .venv-fuzz/ready ## damage inputs for an hour, guided by coverage (docs/reliability.md); TIME=seconds ARGS="--only settings log"
+	@PYTHONPATH="$(CURDIR)/.venv-fuzz" .venv-dev/bin/python tests/fuzz $(if $(TIME),--seconds $(TIME)) $(ARGS)
 
 train: .venv-dev/ready ## train a model; DATA=fer2013.csv MODEL=… CLASSES=7|6|5|… EPOCHS=… ARGS="--resume"
 	EDGE_EMOTION_MAKE=1 .venv-dev/bin/python -m train --data "$(DATA)" --model $(MODEL) --out $(RUN) \
@@ -170,7 +173,7 @@ test-homeassistant: .venv-dev/ready ## check discovery, history and automations 
 	@.venv-dev/bin/python tests/homeassistant $(ARGS)
 
 clean: ## remove the Python environments
-	rm -rf .venv .venv-dev .venv-tflite .venv-peers .venv-dist
+	rm -rf .venv .venv-dev .venv-tflite .venv-peers .venv-dist .venv-fuzz
 
 # An environment whose Python has changed, for example in a system upgrade, is rebuilt.
 .SECONDEXPANSION:
@@ -207,6 +210,13 @@ sees_no_picamera = $(if $(shell grep -s "include-system-site-packages = false" .
 .venv-dist/ready: systemd/release/requirements.txt $(DETECTOR) $$(call stale,.venv-dist)
 	@$(call new_environment,.venv-dist,)
 	@.venv-dist/bin/pip install --quiet --disable-pip-version-check --no-compile --no-deps --require-hashes -r $< -r $(DETECTOR)
+	@touch $@
+
+# The fuzzer, beside the environment of all stages.
+.venv-fuzz/ready: tests/fuzz/requirements.txt .venv-dev/ready
+	@rm -rf .venv-fuzz && mkdir .venv-fuzz
+	@.venv-dev/bin/pip install --quiet --disable-pip-version-check --no-compile --no-deps --require-hashes \
+	    --target .venv-fuzz -r $<
 	@touch $@
 
 # The package fer and its dependencies; the usual loop needs Keras.
