@@ -73,7 +73,7 @@ demo: .venv/ready ## play the bundled clip again and again, and open the live pa
 extras: .venv/ready ## install the packages for --view, small displays and mcp
 	@.venv/bin/python -m ensurepip --default-pip >/dev/null
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --require-hashes -r edge/requirements-extras.txt
-	@.venv/bin/python -m pip uninstall --quiet --yes setuptools pip
+	@.venv/bin/python -m pip uninstall --quiet --quiet --yes setuptools pip # no setuptools since Python 3.12
 
 test: .venv-dev/ready .venv-tflite/ready .venv-dist/ready ## run all tests, with both interpreters
 	.venv-dev/bin/python -m pytest $(PARALLEL)
