@@ -1,4 +1,4 @@
-"""Writes the model card: what a model is for, what it is not for, its measured accuracy and cost."""
+"""Writes the model card: intended use, uses to avoid, measured accuracy, and cost."""
 
 import io
 from pathlib import Path
@@ -23,29 +23,30 @@ CONFUSIONS = 3
 """Number of the most common mistakes that the card names."""
 
 OFTEN_WRONG = 0.5
-"""Precision below which the card names a label in its first sentence."""
+"""Precision below which the card's first paragraph names a label."""
 
 PURPOSE = """\
-Names the *apparent expression* of one face, cropped by a face detector to {size}x{size} grey pixels, on a small
-computer without a network. The prediction is a probability for each of: {labels}."""
+Predicts the *apparent expression* of one face, cropped by a face detector to {size}x{size} grey pixels, on a small
+computer without a network connection. The output is a probability for each label: {labels}."""
 
 NOT_FOR = """\
-- **Feelings.** A face that looks sad to strangers on a photograph says little about what its owner feels. The labels
+- **Feelings.** A face that looks sad to strangers in a photograph says little about what the person feels. The labels
   are other people's guesses, and so are the predictions.
-- **Decisions about people**: hiring, teaching, policing, health, insurance, access. Inferring emotions at work and in
-  education is prohibited in the European Union (AI Act, Art. 5(1)(f)) but for medical and safety reasons; elsewhere
-  people have to be told (Art. 50(3)).
-- **Telling people apart.** It was not trained to recognize anybody, and must not be used to watch somebody."""
+- **Decisions about people**: hiring, teaching, policing, health, insurance, access. In the European Union, inferring
+  emotions at work and in education is prohibited except for medical and safety reasons (AI Act, Art. 5(1)(f));
+  elsewhere people must be informed (Art. 50(3)).
+- **Identifying people.** The model was not trained to recognize anybody, and must not be used for surveillance of
+  individuals."""
 
 NOT_MEASURED = """\
-Not measured for this file. `python -m convert … --faces FILE.npz` measures it on faces in the mixture of everyday
-life."""
+Not measured for this file. `python -m convert … --faces FILE.npz` measures it on a face set with an everyday mixture
+of expressions."""
 
 FER2013_DATA = """\
-FER2013 (Goodfellow et al. 2013) was gathered by web image search. Nobody asked the people shown, and no licence for
-the images comes with it; they are not part of this project. Before you use the model in a product, have the terms of
-its data checked. Each image has one label, and it is noisy: people agree with the labels in 65 ± 5 % of cases (same
-source), and some identical images carry different labels."""
+FER2013 (Goodfellow et al. 2013) was collected by web image search, without the consent of the people shown. It comes
+without a licence for the images, which are not part of this project. Have the terms of the training data checked before
+you use the model in a product. Each image has one noisy label: people agree with 65 ± 5 % of the labels (same source),
+and some identical images have different labels."""
 
 OTHER_DATA = """\
 The origin and licence of other images are not recorded with the model; for the models that ship, they are in
@@ -57,12 +58,12 @@ Part of each training target is the share of ten people's votes from FER+ (Barso
 BIASES = """\
 - Rare classes are learned worst. Shares of the training targets: {shares}.
 - The most common mistakes of this file on {split}: {mistakes}.
-- The data carry no age, sex or origin, so errors by group **were not measured**. Images found by searching the web
-  are often acted, and show some people far more than others. Until you have measured it, expect worse predictions for
-  people who are rare there: children, old people, dark skin in poor light, covered or turned faces, cultures that show
-  less.
-- One image carries no motion: a blink or a spoken word looks like an expression. That is why the runtime smooths over
-  frames."""
+- The data do not record age, sex or origin, so errors by group **were not measured**. Images from a web search are
+  often posed, and show some groups far more often than others. Until you have measured it, expect worse predictions
+  where training images are rare: children, old people, dark skin in poor light, covered or turned faces, cultures in
+  which people show less.
+- A single image shows no motion: a blink or a spoken word looks like an expression. The runtime therefore smooths the
+  predictions over frames."""
 
 
 def card_files(
@@ -81,10 +82,10 @@ def card_files(
         model: path of the published model.
         manifest: of the model, complete.
         validation: the converted model's figures on the split on which the best epoch was chosen.
-        data: the data set that it was trained and evaluated on.
-        max_loss: share of accuracy that it was allowed to lose, 0.0 to 1.0.
-        conditions: what was measured at a distance, in the dark and so on; None if it was not.
-        keep_conditions: take this section from the card that is there, if it was not measured now.
+        data: the data set that the model was trained and evaluated on.
+        max_loss: largest loss of accuracy that the conversion accepts, as a share, 0.0 to 1.0.
+        conditions: accuracy by distance, light, noise and blur; None if it was not measured.
+        keep_conditions: without `conditions`, keep this section of the existing card.
     """
     path, image_path = model.with_suffix(".md"), model.with_suffix(".confusion.png")
     text = _card_text(manifest, validation, data, max_loss=max_loss, image=image_path.name)
@@ -141,14 +142,14 @@ def _card_text(manifest: Manifest, validation: SplitMetrics, data: FaceData, *, 
 
 
 def _everyday(manifest: Manifest) -> list[str]:
-    """Return what each label is worth on the first everyday set, in the default settings and without a prior."""
+    """Return each label's precision and recall on the first everyday set, with the default prior and without one."""
     rows = [row for row in manifest.measurements if row.kind == "everyday"]
     if not rows:
         return [NOT_MEASURED]
     first = rows[0]
     plain = next(row for row in rows if row.dataset == first.dataset and not row.prior_strength)
     wrong = [
-        f"*{label}* in {100 * (1 - first.precision[label]):.0f} of 100 cases"
+        f"{100 * (1 - first.precision[label]):.0f} of 100 for *{label}*"
         for label in sorted(first.precision, key=first.precision.__getitem__)
         if first.precision[label] < OFTEN_WRONG and first.predicted[label] >= MIN_FACES
     ]
@@ -156,12 +157,12 @@ def _everyday(manifest: Manifest) -> list[str]:
     mixture = ", ".join(f"{label} {100 * first.counts[label] / first.faces:.0f} %" for label in shares[:2])
     few = ", ".join(label for label in manifest.labels if first.counts.get(label, 0) < MIN_FACES)
     text = (
-        f"How often it is right about {first.faces} faces of photographs of ordinary people ({first.dataset};"
-        f" {mixture}), in the default settings ({_prior_words(first)}): **{_percent(first.accuracy)}**."
+        f"Accuracy on {first.faces} faces from photographs of ordinary people ({first.dataset}; {mixture}) with the"
+        f" default settings ({_prior_words(first)}): **{_percent(first.accuracy)}**."
     )
     if wrong:
-        text += f" Rare expressions are where it errs: it is wrong when it says {', '.join(wrong)}."
-    table = ["| it says | times | right (precision) | faces of it | found (recall) |", "|---|--:|--:|--:|--:|"]
+        text += f" Predictions of rare expressions are often wrong: {', '.join(wrong)}."
+    table = ["| label | predicted | correct (precision) | faces | found (recall) |", "|---|--:|--:|--:|--:|"]
     table += [
         f"| {label} | {first.predicted[label]} | **{_precision(first, label)}** | {first.counts[label]}"
         f" | {_short(first.recall.get(label))} |"
@@ -170,9 +171,9 @@ def _everyday(manifest: Manifest) -> list[str]:
     ]
     paragraphs = [text, "\n".join(table)]
     if few:
-        paragraphs.append(f"There are fewer than {MIN_FACES} faces of {few}: what is found of them is mostly chance.")
+        paragraphs.append(f"The set has fewer than {MIN_FACES} faces of {few}, so their figures are mostly chance.")
     if first.prior_strength:
-        head = ["| without the prior | times | right (precision) | found (recall) |", "|---|--:|--:|--:|"]
+        head = ["| without the prior | predicted | correct (precision) | found (recall) |", "|---|--:|--:|--:|"]
         head += [
             f"| {label} | {plain.predicted[label]} | {_precision(plain, label)} | {_short(plain.recall.get(label))} |"
             for label in manifest.labels
@@ -189,13 +190,13 @@ def _prior_words(measurement: Measurement) -> str:
 
 
 def _accuracy(manifest: Manifest) -> list[str]:
-    """Return the table of all measured sets, and recall by label on those that others measure as well."""
+    """Return the table of all measured sets, and recall by label on the sets that published figures use."""
     rows = [row for row in manifest.measurements if not row.roll_deg]
     text = (
-        "Each prediction is the mean for a face and its mirror image, as in the runtime; the whole path also detects"
-        " and crops the face, and counts a photograph without a face as wrong. *Balanced* is the mean recall of the"
-        f" labels with {MIN_FACES} faces or more, *ECE* the expected calibration error. Figures that others publish are"
-        " without a prior. The epoch was chosen on the validation split, so its figures are optimistic"
+        "Each prediction is the mean over a face and its mirror image, as in the runtime. *Whole path* includes"
+        " detection and cropping, and counts a photograph without a detected face as wrong. *Balanced* is the mean recall of the"
+        f" labels with {MIN_FACES} faces or more, *ECE* the expected calibration error. Compare the rows without a prior with published"
+        " figures. The epoch was chosen on the validation split, so its figures are optimistic"
     )
     is_released = any(row.dataset.endswith(USAGES[2]) for row in rows)
     text += "." if is_released else "; the test split was not read for this file."
@@ -219,12 +220,12 @@ def _accuracy(manifest: Manifest) -> list[str]:
 
 
 def _rolls(manifest: Manifest) -> list[str]:
-    """Return the table of photographs by roll; empty if turned ones were not measured."""
+    """Return the table of photographs by roll; empty if no turned photographs were measured."""
     rows = [row for row in manifest.measurements if row.kind == "photographs"]
     if not any(row.roll_deg for row in rows):
         return []
     strength = rows[0].prior_strength
-    table = ["| turned by | found | right | balanced |", "|---|--:|--:|--:|"]
+    table = ["| turned by | found | correct | balanced |", "|---|--:|--:|--:|"]
     table += [
         f"| {row.roll_deg:g}° | {_percent((row.faces - row.missed) / row.faces)} | {_percent(row.accuracy)}"
         f" | {_percent(row.balanced_accuracy)} |"
@@ -233,7 +234,7 @@ def _rolls(manifest: Manifest) -> list[str]:
     ]
     return [
         f"{rows[0].faces} photographs ({rows[0].dataset}), every other one turned clockwise, the others anticlockwise;"
-        f" whole path in the default settings ({_prior_words(rows[0])}).",
+        f" whole path with the default settings ({_prior_words(rows[0])}).",
         "\n".join(table),
     ]
 
@@ -241,20 +242,20 @@ def _rolls(manifest: Manifest) -> list[str]:
 def _calibration(manifest: Manifest) -> str:
     first = manifest.figures[0]
     text = (
-        "Of the predictions with confidence *c*, a share of about *c* should be right. The expected calibration"
-        f" error (ECE, 15 bins) is the mean distance from that: {first.calibration_error:.3f} on {first.split}."
+        "About a share *c* of the predictions with confidence *c* should be correct. The expected calibration"
+        f" error (ECE, 15 bins) is the mean deviation from that: {first.calibration_error:.3f} on {first.split}."
     )
     if manifest.temperature == 1.0:
         return f"{text} No temperature was applied."
     return (
-        f"{text} The logits are divided by the temperature {manifest.temperature:g}, which was fitted on the validation"
-        " split in the default settings (Guo et al. 2017); it is part of the last layer's weights and changes no"
-        " predicted class."
+        f"{text} The logits are divided by the temperature {manifest.temperature:g}, fitted on the validation split"
+        " with the default settings (Guo et al. 2017). The temperature is folded into the last layer's weights and does"
+        " not change the predicted class without a prior."
     )
 
 
 def _speed(manifest: Manifest) -> list[str]:
-    text = f"{manifest.parameters:,} parameters, {manifest.multiply_adds:,} multiply-adds for a face."
+    text = f"{manifest.parameters:,} parameters, {manifest.multiply_adds:,} multiply-adds per face."
     if not manifest.latency:
         return [text]
     first = manifest.latency[0]
@@ -264,8 +265,8 @@ def _speed(manifest: Manifest) -> list[str]:
     ]
     table = ["| precision | bytes | interpreter | median, µs |", "|---|--:|---|--:|", *rows]
     return [
-        f"{text} One inference on one thread of {first.machine} ({first.date}; **not a Raspberry Pi** unless it says"
-        " so):",
+        f"{text} One inference on one thread of {first.machine} ({first.date}; **not a Raspberry Pi** unless it is"
+        " named so):",
         "\n".join(table),
     ]
 
@@ -281,7 +282,7 @@ def _biases(manifest: Manifest, validation: SplitMetrics, data: FaceData) -> str
     ]
     most_common = sorted(shares, reverse=True)[:CONFUSIONS]
     mistakes = "; ".join(
-        f"{_percent(share)} of {truth} is taken for {predicted}" for share, truth, predicted in most_common
+        f"{_percent(share)} of {truth} faces are predicted as {predicted}" for share, truth, predicted in most_common
     )
     return BIASES.format(shares=in_training, split=validation.split, mistakes=mistakes or "none")
 
@@ -302,10 +303,10 @@ def _cost(manifest: Manifest, *, max_loss: float) -> list[str]:
         for row in manifest.figures
     ]
     text = (
-        f"On {first.split}, accuracy changes by {change:+.2f} points (a loss of more than {100 * max_loss:.2f} is not"
-        f" published), and a probability by at most {first.largest_difference:.3f}. *Same*: checkpoint and"
-        f" {manifest.precision} model predict the same class. *Faces not in the training split*: without those that are"
-        f" also in it, pixel for pixel. Calibrated with {manifest.calibration}."
+        f"On {first.split}, accuracy changes by {change:+.2f} points (the conversion refuses a loss of more than"
+        f" {100 * max_loss:.2f}), and a probability by at most {first.largest_difference:.3f}. *Same*: checkpoint and"
+        f" {manifest.precision} model predict the same class. *Faces not in the training split*: without faces that"
+        f" are also in it, pixel for pixel. Calibrated with {manifest.calibration}."
     )
     return [text, "\n".join([*head, *rows]), *([packages] if packages else [])]
 
@@ -313,16 +314,16 @@ def _cost(manifest: Manifest, *, max_loss: float) -> list[str]:
 def _framing(manifest: Manifest) -> str:
     framing = manifest.framing
     return (
-        f"The detector's box is scaled by {framing.scale:g} about its middle and moved down by {framing.shift_y:g} of"
-        " its height; outside the image, its edge pixels are repeated. The model was trained on faces framed as in"
-        " its data; another detector needs its own values, and a wrong framing costs several points."
+        f"The detector's box is scaled by {framing.scale:g} about its centre and moved down by {framing.shift_y:g} of"
+        " its height; outside the image, the edge pixels are repeated. These values map the runtime's detector to the"
+        " framing of the training data. Another detector needs its own values: a wrong framing costs several points."
     )
 
 
 def _file(manifest: Manifest) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in manifest.versions.items())
     return (
-        f"{manifest.size_bytes:,} bytes without the facts that travel inside it, made {manifest.created} with"
+        f"{manifest.size_bytes:,} bytes without the attached manifest, made {manifest.created} with"
         f" {versions}. sha256 of these bytes: `{manifest.sha256}`."
     )
 
