@@ -194,9 +194,10 @@ def _accuracy(manifest: Manifest) -> list[str]:
     rows = [row for row in manifest.measurements if not row.roll_deg]
     text = (
         "Each prediction is the mean over a face and its mirror image, as in the runtime. *Whole path* includes"
-        " detection and cropping, and counts a photograph without a detected face as wrong. *Balanced* is the mean recall of the"
-        f" labels with {MIN_FACES} faces or more, *ECE* the expected calibration error. Compare the rows without a prior with published"
-        " figures. The epoch was chosen on the validation split, so its figures are optimistic"
+        " detection and cropping, and counts a photograph without a detected face as wrong. *Balanced* is the mean"
+        f" recall of the labels with {MIN_FACES} faces or more, *ECE* the expected calibration error. Compare the rows"
+        " without a prior with published figures. The epoch was chosen on the validation split, so its figures are"
+        " optimistic"
     )
     is_released = any(row.dataset.endswith(USAGES[2]) for row in rows)
     text += "." if is_released else "; the test split was not read for this file."

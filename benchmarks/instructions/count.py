@@ -196,12 +196,14 @@ def count_steps(marks: Marks, settings: Settings) -> None:
     _repeat(marks, "int8 net", 10, lambda: classifier.score(face))
 
     gate = MotionGate(threshold=settings.schedule.motion_threshold, min_share=settings.schedule.motion_share)
+    height, width = gray.shape
+    whole = Box(0, 0, width, height)
     times = iter(range(1000))
 
     def check_motion() -> None:
         gate.update(gray, media_time_s=next(times) / FPS)
-        gate.mark_scanned()
-        gate.moving(())
+        gate.mark_scanned(whole)
+        gate.detect_motion(())
         gate.changed_since_scan(())
 
     check_motion()

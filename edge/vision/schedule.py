@@ -1,13 +1,12 @@
 """Decides for each frame where to look for faces, and how.
 
 Known faces are searched in small windows around their predicted boxes: by template matching in most frames, by a look
-of the detector every few frames and whenever the template does not match. The whole image, or the region that has
+of the detector every few frames and whenever the template does not match. The whole image, or a region that has
 changed, is scanned for new faces only now and then: at the start, at an interval while something changes, sooner when
 something moves where no face is known, and never while nothing moves. A new face counts once a look has found it in two
 frames after the scan.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -15,6 +14,7 @@ from edge.records import Box, Detection, Gray, Track
 from edge.settings.schema import ScheduleSettings
 from edge.vision.detector import Detector
 from edge.vision.motion import MotionGate
+from edge.vision.scan_schedule import ScanSchedule
 from edge.vision.template import cut_template, match_template
 from edge.vision.track import TrackedFace, Tracker
 
@@ -35,25 +35,6 @@ SAME_FACE_IOU = 0.3
 INSIDE_FACE = 0.4
 """Share of a new box that may lie in a known face: above it the box is no face, since cascades see small faces in large
 ones."""
-
-REGION_MARGIN_PX = 48
-"""Margin of a scan's region around what has changed, px: of a face that appears, only the middle may have changed."""
-
-FRUITLESS_SCANS = 6
-"""Scans on motion without a new face after which the gap between them doubles, up to the usual interval: something that
-moves may be a person on the way in, but later it is more likely a fan, a screen, or the body of a known person."""
-
-STILL_S = 2.0
-"""Time without motion after which the next motion counts as a new event, s: a body that moves rests now and then."""
-
-MAX_UNTILED = 1.25
-"""Largest region that is not scanned in tiles, as a multiple of a tile's side."""
-
-TILE_OVERLAP = 0.2
-"""Smallest overlap of two tiles, as a share of their side, so that a face which one tile cuts is whole in the next."""
-
-MAX_DOUBLINGS = 16
-"""Limit of the doublings, far beyond the usual interval; it keeps the shift from overflowing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +82,7 @@ class DetectionSchedule:
         self._detector = detector
         self._tracker = tracker
         self._settings = settings
-        self._scan_cpu_s = 0.0
+        self._scans = ScanSchedule(gate, settings, tile_px=detector.tile_px)
         self.reset()
 
     def reset(self) -> None:
@@ -111,11 +92,7 @@ class DetectionSchedule:
         """
         self._gate.reset()
         self._tracker.reset()
-        self._last_scan_s: float | None = None
-        self._last_moving_s = float("-inf")
-        self._tiles: list[Box] = []  # of the last scanned region, still to be scanned
-        self._scanning = False
-        self._fruitless_scans = 0
+        self._scans.reset()
         self._frames_since_refresh = 0
         self._active_s: float | None = None
 
@@ -141,11 +118,14 @@ class DetectionSchedule:
             detections += self._confirm_scanned(gray, scan_result, detections, media_time_s)
         tracks = self._tracker.update(detections, media_time_s=media_time_s)
         self._cut_templates(gray)
-        moving = self._gate.moving(self._known_boxes(media_time_s))
+        known = [face.predict(media_time_s) for face in self._tracker.faces if face.missed == 0]
+        moving = self._gate.detect_motion(known)
         if tracks or moving or self._active_s is None:
             self._active_s = media_time_s
         idle = media_time_s - self._active_s >= self._settings.idle_after_s
-        region = self._region_to_scan(gray, media_time_s, moving=moving, gap_factor=1 << throttle_level)
+        region = self._scans.next_region(
+            gray, known, media_time_s=media_time_s, moving=moving, gap_factor=1 << throttle_level
+        )
         return ScheduleResult(tracks, region, idle)
 
     def _locate_known(self, gray: Gray, media_time_s: float) -> list[Detection]:
@@ -213,7 +193,6 @@ class DetectionSchedule:
         self, gray: Gray, scan_result: ScanResult, known: Sequence[Detection], media_time_s: float
     ) -> list[Detection]:
         """Return the scan's new faces that a look finds in this frame; those of an older frame may have gone."""
-        self._scanning, self._scan_cpu_s = False, scan_result.cpu_s
         fresh: list[Detection] = []
         for detection in scan_result.detections:
             if _is_known(detection.box, known):
@@ -229,66 +208,8 @@ class DetectionSchedule:
             if found and all(found[0].box.overlap(other.box) < INSIDE_FACE for other in [*known, *fresh]):
                 velocity = _velocity(detection.box, found[0].box, media_time_s - scan_result.media_time_s)
                 fresh.append(replace(found[0], velocity=velocity))
-        self._fruitless_scans = 0 if fresh else self._fruitless_scans + 1
+        self._scans.finish(found_new=bool(fresh), cpu_s=scan_result.cpu_s)
         return fresh
-
-    def _region_to_scan(self, gray: Gray, media_time_s: float, *, moving: bool, gap_factor: int) -> Box | None:
-        """Return the region of the newest frame to scan now, or None."""
-        if moving:
-            if media_time_s - self._last_moving_s >= STILL_S:
-                self._fruitless_scans = 0
-            self._last_moving_s = media_time_s
-        gap_s = self._scan_gap_s(moving=moving or bool(self._tiles)) * gap_factor
-        if self._scanning or (self._last_scan_s is not None and media_time_s - self._last_scan_s < gap_s):
-            return None
-        region = self._next_region(gray, media_time_s)
-        if region is not None:
-            self._last_scan_s = media_time_s
-            self._scanning = True
-        return region
-
-    def _next_region(self, gray: Gray, media_time_s: float) -> Box | None:
-        """Return what to scan next: a small changed region, else the next tile of a large one, else the large one."""
-        changed = self._gate.changed_since_scan(self._known_boxes(media_time_s))
-        height, width = gray.shape
-        region = None if changed is None else changed.grown(REGION_MARGIN_PX)
-        tiles = [] if region is None else _tiles(region.clipped(width, height), self._detector.tile_px)
-        if self._tiles and (tiles or region is None):
-            return self._tiles.pop(0)
-        if region is not None:
-            self._gate.mark_scanned()
-            self._tiles = self._tiles or tiles
-        return region
-
-    def _scan_gap_s(self, *, moving: bool) -> float:
-        """Return the shortest time between two scans: long enough that they take no more than their share of a core."""
-        gap_s = self._settings.scan_interval_s
-        if moving:
-            doublings = min(self._fruitless_scans // FRUITLESS_SCANS, MAX_DOUBLINGS)
-            gap_s = min(gap_s, self._settings.motion_scan_gap_s * (1 << doublings))
-        return max(gap_s, self._scan_cpu_s / self._settings.scan_cpu_share)
-
-    def _known_boxes(self, media_time_s: float) -> list[Box]:
-        return [face.predict(media_time_s) for face in self._tracker.faces if face.missed == 0]
-
-
-def _tiles(region: Box, tile_px: int | None) -> list[Box]:
-    """Return overlapping squares of `tile_px` that cover the region; none if one scan of it suffices."""
-    if tile_px is None or max(region.w, region.h) <= MAX_UNTILED * tile_px:
-        return []
-    return [
-        Box(x, y, tile_px, tile_px)
-        for y in _starts(region.y, region.h, tile_px)
-        for x in _starts(region.x, region.w, tile_px)
-    ]
-
-
-def _starts(start: int, length: int, tile_px: int) -> list[int]:
-    """Return where tiles begin along one axis, so that they overlap by at least `TILE_OVERLAP`."""
-    if length <= tile_px:
-        return [start + (length - tile_px) // 2]
-    count = math.ceil((length - tile_px) / (tile_px * (1 - TILE_OVERLAP))) + 1
-    return [start + round(number * (length - tile_px) / (count - 1)) for number in range(count)]
 
 
 def _first_new(found: Sequence[Detection], detections: Sequence[Detection]) -> Detection | None:

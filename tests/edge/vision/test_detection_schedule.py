@@ -5,7 +5,7 @@ import pytest
 
 from edge.records import Box, Detection
 from edge.settings.schema import ScheduleSettings, TrackSettings
-from edge.vision import schedule
+from edge.vision import motion, scan_schedule, schedule
 from edge.vision.detector import Detector
 from edge.vision.motion import MotionGate
 from edge.vision.schedule import DetectionSchedule, ScanResult
@@ -42,8 +42,9 @@ class FakeDetector(Detector):
 class ScheduleDriver:
     """Drives a schedule frame by frame at 8 frames per second, without template matching."""
 
-    def __init__(self, **settings):
+    def __init__(self, *, tile_px=None, **settings):
         self.detector = FakeDetector()
+        self.detector.tile_px = tile_px
         self._schedule = DetectionSchedule(
             MotionGate(threshold=12, min_share=0.001),
             self.detector,
@@ -103,17 +104,20 @@ def found_boxes(result):
     return [track.box for track in result.tracks if not track.missed]
 
 
-def moving_image(number):
-    """Draw an image with a bright square that is in another place in each frame."""
+def moving_image(number, *, width=140, entering=False):
+    """Draw an image with a bright square that is in another place in each frame, in the left `width` px."""
     gray = STILL.copy()
-    left = 20 * (number % 7)
+    left = 20 * (number % (width // 20))
     gray[90:110, left : left + 20] = 250
+    if entering:
+        gray[20:40, 130 + number % 10 : 150 + number % 10] = 250
     return gray
 
 
-def scan_gaps(driver, count, *, throttle_level=0):
+def scan_gaps(driver, count, *, throttle_level=0, width=140):
     """Play `count` frames with motion but no face; return the numbers of frames between the scans."""
-    results = [driver.advance(gray=moving_image(number), throttle_level=throttle_level) for number in range(count)]
+    images = [moving_image(number, width=width) for number in range(count)]
+    results = [driver.advance(gray=gray, throttle_level=throttle_level) for gray in images]
     return np.diff([number for number, result in enumerate(results) if result.scan_region is not None]).tolist()
 
 
@@ -236,8 +240,8 @@ def test_fruitless_scans_become_rarer_up_to_the_interval():
     """After six scans without a new face the gap doubles, and again after six more, but never beyond the interval."""
     gaps = scan_gaps(ScheduleDriver(scan_interval_s=1.0, motion_scan_gap_s=0.25), 120)
     assert gaps == sorted(gaps)
-    assert gaps.count(2) == pytest.approx(schedule.FRUITLESS_SCANS, abs=1)
-    assert gaps.count(4) == schedule.FRUITLESS_SCANS
+    assert gaps.count(2) == pytest.approx(scan_schedule.FRUITLESS_SCANS, abs=1)
+    assert gaps.count(4) == pytest.approx(scan_schedule.FRUITLESS_SCANS, abs=1)
     assert gaps[-1] == 8
 
 
@@ -253,7 +257,7 @@ def test_a_pause_in_the_motion_makes_scans_frequent_again():
     """Once nothing has moved for a moment, the next motion is scanned at the shortest gap."""
     driver = ScheduleDriver(scan_interval_s=1.0, motion_scan_gap_s=0.25)
     assert scan_gaps(driver, 100)[-1] == 8
-    for _ in range(round(schedule.STILL_S / FRAME_S) + 1):
+    for _ in range(round(motion.STILL_S / FRAME_S) + 1):
         driver.advance()
     assert scan_gaps(driver, 12)[:3] == [2, 2, 2]
 
@@ -265,6 +269,32 @@ def test_single_still_frames_leave_the_back_off_as_it_is():
     driver.advance()
     driver.advance()
     assert min(scan_gaps(driver, 40)) == 8
+
+
+def test_motion_in_a_new_place_is_scanned_at_once_for_a_while():
+    """Somebody who enters on the right is scanned at the shortest gap, though a fan on the left has moved for long."""
+    driver = ScheduleDriver(scan_interval_s=1.0, motion_scan_gap_s=0.25)
+    assert scan_gaps(driver, 100, width=60)[-1] == 8
+    images = [moving_image(number, width=60, entering=True) for number in range(28)]
+    regions = [driver.advance(gray=gray).scan_region for gray in images]
+    scans = [number for number, region in enumerate(regions) if region is not None and region.x + region.w > 140]
+    assert scans[0] <= 1
+    assert np.diff(scans)[:3].tolist() == [2, 2, 2]
+    assert np.diff(scans)[-1] >= 8
+
+
+def test_two_changes_are_scanned_one_after_the_other():
+    """What is left to scan after a scan is not left until the interval is over, although it does not move any more."""
+    driver = ScheduleDriver(scan_interval_s=1.0, motion_scan_gap_s=0.25)
+    driver.advance()
+    for _ in range(7):
+        driver.advance()
+    gray = STILL.copy()
+    gray[10:30, 10:30] = gray[90:110, 120:140] = 250
+    regions = [driver.advance(gray=gray).scan_region for _ in range(8)]
+    scans = [(number, region) for number, region in enumerate(regions) if region is not None]
+    assert [number for number, _ in scans] == [0, 2]
+    assert scans[0][1].iou(scans[1][1]) < 0.2
 
 
 def test_a_face_that_one_look_finds_is_not_confirmed(driver):
@@ -286,8 +316,7 @@ def test_an_expensive_scan_delays_the_next_one():
 
 def test_a_large_region_is_scanned_again_in_tiles():
     """The first scan covers the image; while nothing else moves, overlapping tiles that cover it follow."""
-    driver = ScheduleDriver(motion_scan_gap_s=0.1, scan_interval_s=0.1)
-    driver.detector.tile_px = 60
+    driver = ScheduleDriver(tile_px=60, motion_scan_gap_s=0.1, scan_interval_s=0.1)
     whole, *tiles = [region for _ in range(60) if (region := driver.advance().scan_region) is not None]
     assert whole.clipped(160, 120) == Box(0, 0, 160, 120)
     assert {(tile.w, tile.h) for tile in tiles} == {(60, 60)}
@@ -297,10 +326,22 @@ def test_a_large_region_is_scanned_again_in_tiles():
     assert covered.all()
 
 
+@pytest.mark.parametrize("shift_px", [7, 20], ids=["always in a new place", "in the same places"])
+def test_a_large_region_that_moves_all_the_time_is_scanned_in_tiles_too(shift_px):
+    """Motion that covers much of the image does not keep the tiles, which show small faces, waiting for ever."""
+    driver = ScheduleDriver(tile_px=60, motion_scan_gap_s=0.1, scan_interval_s=0.1)
+    column = np.tile(moving_image(0)[85:115], (4, 1))
+    images = [np.roll(column, shift_px * number, axis=1) for number in range(120)]
+    regions = [driver.advance(gray=gray).scan_region for gray in images]
+    tiles = [region for region in regions[30:] if region is not None and region.w == region.h == 60]
+    assert len({tile.y for tile in tiles}) >= 2
+    assert len({(tile.x, tile.y) for tile in tiles}) >= 6
+    assert any(region is not None and region.w > 75 for region in regions[30:])
+
+
 def test_a_small_change_is_scanned_before_the_tiles_of_a_large_one():
     """Somebody who enters does not wait until the whole image has been searched."""
-    driver = ScheduleDriver(motion_scan_gap_s=0.1, scan_interval_s=0.1)
-    driver.detector.tile_px = 120
+    driver = ScheduleDriver(tile_px=120, motion_scan_gap_s=0.1, scan_interval_s=0.1)
     driver.advance()
     gray = STILL.copy()
     gray[100:112, 140:152] = 250
@@ -317,7 +358,8 @@ def test_motion_never_makes_scans_rarer_than_the_interval():
 
 def test_the_doubling_of_the_gap_does_not_overflow(monkeypatch):
     """Endless motion without a face stops doubling the gap: a factor of 2^1024 would not fit a float."""
-    monkeypatch.setattr(schedule, "FRUITLESS_SCANS", 1)
+    monkeypatch.setattr(scan_schedule, "FRUITLESS_SCANS", 1)
+    monkeypatch.setattr(scan_schedule, "NEW_S", 0.0)
     assert set(scan_gaps(ScheduleDriver(scan_interval_s=0.1), 1100)) == {1}
 
 
