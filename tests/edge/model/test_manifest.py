@@ -11,7 +11,7 @@ from samples import EVERYDAY
 
 from edge.errors import LabelError, ModelError
 from edge.labels import EMOTIONS
-from edge.model.bundled import BUNDLED_MODEL
+from edge.model.bundled import BUNDLED_MODEL, model_path
 from edge.model.interpreter import open_interpreter
 from edge.model.manifest import (
     MANIFEST,
@@ -66,6 +66,15 @@ def test_bundled_model_belongs_to_its_manifest():
     """The bundled model and its manifest fit each other."""
     flatbuffer, manifest = read_model(BUNDLED_MODEL)
     assert len(flatbuffer) == manifest.size_bytes
+
+
+@pytest.mark.parametrize("name", ["edge_small", "edge_accurate"])
+def test_bundled_files_are_as_they_would_be_written_today(name):
+    """A new key of the manifest is in the bundled files too, so that `make convert` restores them byte for byte."""
+    path = model_path(name)
+    flatbuffer, manifest = read_model(path)
+    assert manifest_path(path).read_bytes() == manifest_bytes(manifest)
+    assert path.read_bytes() == model_bytes(flatbuffer, manifest)
 
 
 def test_manifest_written_by_hand_needs_few_keys(model):
