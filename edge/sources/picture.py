@@ -21,6 +21,9 @@ Source: searching a picture for faces takes about 20 bytes a pixel, and the prog
 DECODED_FACTOR = 4
 """Number of times that a picture may exceed the limit when it is decoded, before it is shrunk to the limit."""
 
+MAX_SIDE_PX = 32_000
+"""Longest side of an image that is searched, px: OpenCV turns none whose side needs more than 15 bits."""
+
 _JPEG_FACTOR = 2
 """The same for a JPEG, which decoders can also read at a half, a quarter or an eighth of its size."""
 
@@ -109,11 +112,11 @@ def decode_picture(
 
 
 def shrink(pixels: NDArray[np.uint8], max_pixels: int) -> NDArray[np.uint8]:
-    """Return the image with at most about `max_pixels`: `pixels` itself if it has no more."""
+    """Return the image with at most about `max_pixels` and sides of `MAX_SIDE_PX`, `pixels` itself if it has them."""
     height, width = pixels.shape[:2]
-    if height * width <= max_pixels:
+    factor = min((max_pixels / (height * width)) ** 0.5, MAX_SIDE_PX / max(height, width))
+    if factor >= 1:
         return pixels
-    factor = (max_pixels / (height * width)) ** 0.5
     size = (max(1, int(width * factor)), max(1, int(height * factor)))
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 

@@ -14,6 +14,7 @@ from edge.errors import MediaError
 from edge.settings.schema import SourceSettings
 from edge.sources.images import ImageSource, read_image
 from edge.sources.open import open_source
+from edge.sources.picture import MAX_SIDE_PX
 
 GIF = b"GIF89a\2\0\1\0\x80\0\0\0\0\0\xff\xff\xff" + b"!\xf9\4\0\n\0\0\0,\0\0\0\0\2\0\1\0\0\2\2\x44\n\0" * 2 + b";"
 """An animation of two frames of 2 x 1 px."""
@@ -351,3 +352,16 @@ def test_a_file_that_is_larger_than_any_picture_is_refused(tmp_path):
     os.truncate(path, 300 << 20)
     with pytest.raises(MediaError, match=r"a\.png: expected an image, found a file of 300 MB"):
         read_image(path)
+
+
+@pytest.mark.parametrize("shape", [(40_000, 2), (2, 40_000)])
+def test_a_picture_with_a_very_long_side_is_searched(tmp_path, shape):
+    """OpenCV's functions that turn an image fail beyond 32,767 px, which ended the run."""
+    path = tmp_path / "a.png"
+    path.write_bytes(cv2.imencode(".png", np.zeros(shape, np.uint8))[1].tobytes())
+    source = ImageSource(path)
+    frame = source.read()
+    source.close()
+    assert max(frame.gray.shape) == MAX_SIDE_PX
+    turned = cv2.warpAffine(frame.gray, np.eye(2, 3), (64, 64))
+    assert turned.shape == (64, 64)
