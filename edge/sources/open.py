@@ -201,6 +201,10 @@ def _open_path(path: Path, *, color: bool, paced: bool, max_megapixels: float) -
             f"{path}: no such file or folder: expected auto, camera, picamera, 0, /dev/videoN, a URL, scene:NAME, "
             f"or the path of a video, an image or a folder of images{question and ': '}{question}"
         )
+    if not path.is_dir() and not path.is_file():  # opening a pipe waits until somebody writes to it
+        raise MediaError(
+            f"{path}: expected a video, an image or a folder of images, found a pipe, socket or device: give a file"
+        )
     if path.is_dir() or is_image(path):
         return ImageSource(path, color=color, max_megapixels=max_megapixels)
     return VideoSource(path, color=color, paced=paced, max_megapixels=max_megapixels)

@@ -148,8 +148,12 @@ def _read_tiff(content: Content) -> PictureHeader:
     """Read the first directory. Source: TIFF 6.0, section 2; DNG 1.7 for the tags of raw files."""
     tags = _tiff_tags(content)
     photometric = tags.get(_TIFF_PHOTOMETRIC, 0)
-    if _TIFF_DNG in tags or photometric >= _TIFF_RAW or tags.get(_TIFF_SUBFILE, 0) & 1 or bytes(content[8:10]) == b"CR":
+    if _TIFF_DNG in tags or photometric in _TIFF_RAW or tags.get(_TIFF_SUBFILE, 0) & 1 or bytes(content[8:10]) == b"CR":
         raise UnreadableContentError("camera raw, which cannot be read: convert it to JPEG or PNG", kind="camera raw")
+    if photometric in _TIFF_LOG:
+        raise UnreadableContentError(
+            "a TIFF of high dynamic range, which cannot be read: convert it to JPEG or PNG", kind="HDR TIFF"
+        )
     # The decoder turns a TIFF upright by itself.
     return PictureHeader("TIFF", tags[_TIFF_WIDTH], tags[_TIFF_HEIGHT])
 
@@ -162,8 +166,11 @@ _TIFF_SUBFILE, _TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_PHOTOMETRIC, _TIFF_ORIENTATION, 
     274,
     50706,
 )
-_TIFF_RAW = 32803
-"""Photometric interpretation of a color filter array."""
+_TIFF_RAW = frozenset({32803, 34892})
+"""Photometric interpretations of a color filter array, and of linear raw data."""
+
+_TIFF_LOG = frozenset({32844, 32845})
+"""Photometric interpretations of logarithmic luminance: LogL and LogLuv."""
 
 
 def _tiff_tags(content: Content) -> dict[int, int]:

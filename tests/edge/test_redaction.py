@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 
 import cv2
@@ -26,8 +27,9 @@ from edge.sources.address import parse_address
 from edge.sources.open import open_source
 from edge.status import query_status
 
-sys.path.append(str(Path(__file__).parent / "sources"))
+sys.path += [str(Path(__file__).parent / "sources"), str(Path(__file__).parent / "sinks" / "mqtt")]
 from mjpeg_server import MjpegServer  # it lies beside the tests of the sources
+from mosquitto import MOSQUITTO, Listener, Mosquitto  # it lies beside those of MQTT
 
 USER, PASSWORD = "janedoe", "geheim77"  # of no account
 URL = f"rtsp://{USER}:{PASSWORD}@127.0.0.1:9/stream?channel=1&pwd={PASSWORD}"
@@ -237,6 +239,50 @@ def test_a_run_shows_them_nowhere(tmp_path, demo_clip):
             seen.append(file.read_text(errors="replace"))
     assert len(seen) > 6
     assert [text for text in seen if has_secret(text)] == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed: sudo make setup-system")
+def test_mqtt_messages_show_them_nowhere(tmp_path, demo_clip):
+    """Discovery, states, readings, errors and the queue on disk: while the camera is there and when it is lost."""
+    pytest.importorskip("paho.mqtt", reason="paho-mqtt is not installed")
+    clip = cv2.VideoCapture(str(demo_clip))
+    for _ in range(60):
+        clip.grab()
+    server = MjpegServer(free_port(), secret=f"{USER}:{PASSWORD}")
+    end = server.show_always(cv2.imencode(".jpg", clip.retrieve()[1])[1].tobytes(), rate_hz=25)
+    with ExitStack() as undo:
+        undo.callback(end)
+        undo.callback(server.close)
+        broker = Mosquitto(tmp_path)
+        undo.callback(broker.close)
+        broker.start()
+        listener = Listener(broker.port)
+        undo.callback(listener.close)
+        config = tmp_path / "edge.toml"
+        config.write_text(
+            f'[source]\nuse = "{server.url.replace("://", f"://{USER}:{PASSWORD}@")}&pwd={PASSWORD}"\nreopen = true\n'
+            f'picture_timeout_s = 0\n[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\ndevice_id = "pi"\n'
+            f'queue = "{tmp_path}/queue"\nstate_interval_s = 1\n'
+        )
+        process = subprocess.Popen(  # noqa: S603  # our own words
+            [sys.executable, "-m", "edge", "run", "--config", str(config), "--log", str(tmp_path / "log.jsonl")],
+            env=os.environ | {"XDG_RUNTIME_DIR": str(tmp_path), "XDG_STATE_HOME": str(tmp_path)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=tmp_path,
+        )
+        undo.callback(process.wait)
+        undo.callback(process.send_signal, signal.SIGINT)
+        wait_for(listener.readings)
+        end()
+        server.close()
+        wait_for(lambda: any("***@127.0.0.1" in payload for _, payload, _ in list(listener.messages)))
+    config.unlink()
+    assert any("/config" in topic for topic, _, _ in listener.messages)
+    assert [message for message in listener.messages if has_secret(f"{message[0]} {message[1]}")] == []
+    files = [file for file in tmp_path.rglob("*") if file.is_file()]
+    assert [file for file in files if has_secret(file.read_text(errors="replace"))] == []
 
 
 def fetch(url):

@@ -123,6 +123,7 @@ BROKEN = [
     ("cam.mjpg", b"\xff\xd8\xff" + bytes(100), "video", "video"),
     ("notes.txt", b"not an image", "text", "text"),
     ("raw.cr3", ftyp(b"crx "), "camera raw", "camera raw"),
+    ("log.tif", cv2.imencode(".tif", image().astype(np.float32) / 255)[1].tobytes(), "high dynamic range", "HDR TIFF"),
     *(truncated(suffix) for suffix in (".jpg", ".png", ".webp", ".bmp", ".tif")),
     *(
         (f"{name}.png", cv2.imencode(f".{name}", image(size=(64, 64)).astype(dtype))[1].tobytes(), found, found)

@@ -1,6 +1,7 @@
 """The setting `use` opens the right source, and a wrong value gives a helpful error."""
 
 import logging
+import os
 import sys
 import time
 from pathlib import Path
@@ -225,3 +226,11 @@ def test_only_cameras_are_mounted(image, write_clip):
     assert open_source(SourceSettings(use="auto", reopen=True)).is_camera
     for use in (str(image), str(write_clip()), "scene:one"):
         assert not open_source(SourceSettings(use=use)).is_camera
+
+
+@pytest.mark.parametrize("loop", [False, True])
+def test_a_pipe_is_no_source(tmp_path, loop):
+    """Opening a named pipe would wait for somebody who writes to it; one line says what to give."""
+    os.mkfifo(tmp_path / "film.mp4")
+    with pytest.raises(MediaError, match="found a pipe, socket or device: give a file"):
+        open_source(SourceSettings(use=str(tmp_path / "film.mp4"), loop=loop))
