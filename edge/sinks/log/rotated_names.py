@@ -72,9 +72,16 @@ def rotated_files(path: Path) -> list[RotatedFile]:
     found: dict[int, RotatedFile] = {}
     for name in names:  # sorted: the compressed file follows the plain one and replaces it
         if match := pattern.fullmatch(name):
-            ended = datetime.strptime(match[2], _TIME_FORMAT).replace(tzinfo=UTC) if match[2] else None
-            found[int(match[1])] = RotatedFile(path.with_name(name), int(match[1]), ended)
+            found[int(match[1])] = RotatedFile(path.with_name(name), int(match[1]), _time_in_name(match[2]))
     return [found[number] for number in sorted(found)]
+
+
+def _time_in_name(text: str | None) -> datetime | None:
+    """Return the time in a file's name; None if there is none, or no such day."""
+    try:
+        return datetime.strptime(text, _TIME_FORMAT).replace(tzinfo=UTC) if text else None
+    except ValueError:  # not our name, but one of its form
+        return None
 
 
 def next_name(path: Path) -> Path:

@@ -58,6 +58,14 @@ def test_a_file_of_another_program_gets_a_number_without_a_time(log_path, conten
     assert next_name(log_path).name == "readings.000001.jsonl"
 
 
+def test_a_name_with_an_impossible_time_counts_as_one_without(log_path):
+    """A file that somebody else has named so must not keep the log from being rotated."""
+    log_path.with_name("readings.000007.20261399T256199Z.jsonl").touch()
+    assert [(file.number, file.ended) for file in rotated_files(log_path)] == [(7, None)]
+    log_path.write_bytes(b"")
+    assert next_name(log_path).name == "readings.000008.jsonl"
+
+
 def test_a_folder_that_does_not_exist_has_no_rotated_files(tmp_path):
     """Listing the files of a log that was never written is not an error."""
     assert rotated_files(tmp_path / "none" / "readings.jsonl") == []
