@@ -4,10 +4,11 @@
     compare.py EXPECTED.jsonl FOUND.jsonl
 
 The rules for equal pixels:
-- the same readings: frames, tracks and emotions are equal;
+- the same readings: frames, tracks and emotions are equal; with BlazeFace almost all are;
 - a box of the cascade differs by at most one pixel, and almost all are equal: OpenCV rounds differently with other
   instructions. A box of BlazeFace differs by a few: its window, which OpenCV shrinks, is up to a level brighter on Arm,
-  a window that is one pixel wider moves the net's box by several, and the next window follows from that box;
+  a window that is one pixel wider moves the net's box by several, and the next window follows from that box. A face
+  that leaves the picture is then lost a frame sooner or later;
 - for equal crops, the int8 output of TFLite's reference kernels, which define the model, is equal;
 - the output of XNNPACK's kernels, which the runtime uses, differs in few values, by at most one step of 256, and
   never in the predicted emotion: XNNPACK rounds differently on different processors.
@@ -26,13 +27,15 @@ DECODED = "clip, decoded here"
 KEY = ("method", "stream", "frame", "track", "emotion")
 """What must be equal in all readings."""
 
+SAME_READINGS = {"haar": 1.0, "auto": 0.99}
 BOX_PX = {"haar": 1, "auto": 8}
 EQUAL_BOXES = {"haar": 0.99, "auto": 0.8}
 STEPS = 1
 EQUAL_OUTPUTS = 0.97
-"""Largest difference of a box, by method, and of an int8 output, and the share that must be equal.
+"""Share of the readings that both machines must have; largest difference of a box and of an int8 output, and the share
+that must be equal.
 
-Measured: 0 px and 1.0 with `haar`, 5 px and 0.88 with `auto`, where one of seven faces differs.
+Measured with `auto`: 830 of 832 readings; on the drawn scenes 0.88 of the boxes: one of seven faces differs, by 5 px.
 """
 
 DECODED_IOU = 0.5
@@ -47,16 +50,23 @@ def compare(expected: list[Reading], found: list[Reading]) -> tuple[list[str], l
     decoded = [[reading for reading in readings if reading["stream"] == DECODED] for readings in (expected, found)]
     if not all(given) or len({bool(readings) for readings in decoded}) > 1:
         return [], ["expected faces in both runs, found none in one"]
-    keys = [[tuple(r[name] for name in KEY) for r in readings] for readings in given]
-    if keys[0] != keys[1]:
-        extra = sorted(set(keys[1]) - set(keys[0]))[:3]
-        lacking = sorted(set(keys[0]) - set(keys[1]))[:3]
-        return [], [f"expected the same faces and emotions, found {extra} in addition and {lacking} missing"]
-    pairs = list(zip(*given, strict=True))
-    methods = sorted({a["method"] for a, _ in pairs})
-    results = [_boxes(method, [pair for pair in pairs if pair[0]["method"] == method]) for method in methods]
+    by_key = [{tuple(r[name] for name in KEY): r for r in readings} for readings in given]
+    methods = sorted({r["method"] for readings in given for r in readings})
+    same = [_same(method, *by_key) for method in methods]
+    if broken := [line for _, lines in same for line in lines]:
+        return [counted for counted, _ in same], broken
+    pairs = [(reading, by_key[1][key]) for key, reading in by_key[0].items() if key in by_key[1]]
+    results = same + [_boxes(method, [pair for pair in pairs if pair[0]["method"] == method]) for method in methods]
     results += [_reference(pairs), _runtime(pairs), *([_decoded(*decoded)] if decoded[0] else [])]
     return [counted for counted, _ in results], [line for _, broken in results for line in broken]
+
+
+def _same(method: str, *by_key: dict[tuple[Any, ...], Reading]) -> tuple[str, list[str]]:
+    expected, found = ({key for key, reading in of.items() if reading["method"] == method} for of in by_key)
+    in_both = [key in expected and key in found for key in expected | found]
+    counted, broken = _judge(f"readings in both, {method}", in_both, SAME_READINGS[method], "", True)
+    extra, lacking = sorted(found - expected)[:3], sorted(expected - found)[:3]
+    return counted, [f"{line}: {extra} in addition, {lacking} missing" for line in broken]
 
 
 def _boxes(method: str, pairs: list[tuple[Reading, Reading]]) -> tuple[str, list[str]]:
