@@ -1,5 +1,6 @@
 """Decodes a video file frame by frame, upright. Runs in the decoder process."""
 
+import itertools
 import math
 import os
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from edge.sources.container import read_orientation
 from edge.sources.content import HEAD_BYTES, UnreadableContentError, check_video
 from edge.sources.picture import Picture, TakeMessages, check_frame_size, decode_picture, shrink
 from edge.sources.picture_header import read_header
+from edge.sources.size_watch import SizeWatch
 
 _MAX_THREADS = 4
 """FFmpeg takes the memory of some frames for each of its threads."""
@@ -54,7 +56,9 @@ class VideoFile:
         self.frame_count = max(0, int(self._get(cv2.CAP_PROP_FRAME_COUNT)))
         width, height = int(self._get(cv2.CAP_PROP_FRAME_WIDTH)), int(self._get(cv2.CAP_PROP_FRAME_HEIGHT))
         check_frame_size(width, height, max_pixels, what="a video")
-        self._pictures = self._decode_jpegs() if self._holds_jpegs(width, height) else self._decode_frames()
+        self._pictures = (
+            self._decode_jpegs() if self._holds_jpegs(width, height) else self._decode_frames((width, height))
+        )
 
     def read(self) -> Picture | None:
         """Return the next frame; None after the last one.
@@ -75,17 +79,30 @@ class VideoFile:
     def _get(self, property_id: int) -> float:
         return _finite(self._capture.get(property_id))
 
-    def _decode_frames(self) -> Iterator[Picture]:
+    def _decode_frames(self, size: tuple[int, int]) -> Iterator[Picture]:
         capture = self._capture
         capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)  # some versions turn, others do not, and none mirrors
-        while True:
-            found, bgr = capture.read()
-            if not found:
-                return
-            height, width = bgr.shape[:2]
-            color = self._orientation.apply(shrink(np.asarray(bgr, dtype=np.uint8), self._max_pixels))
-            full_size = (height, width) if self._orientation.transpose else (width, height)
-            yield Picture(luma(color), color if self._color else None, full_size, position_s=_position_s(capture))
+        with closing(SizeWatch(self._open(cv2.CAP_PROP_FORMAT, -1), size)) as watch:
+            for index in itertools.count():
+                new_size = watch.new_size(index)
+                if new_size is not None:
+                    raise UnreadableContentError(
+                        f"one of {new_size[0]}x{new_size[1]} px after those of {size[0]}x{size[1]} px",
+                        kind="other size",
+                    )
+                picture = self._decode_frame()
+                if picture is None:
+                    return
+                yield picture
+
+    def _decode_frame(self) -> Picture | None:
+        found, bgr = self._capture.read()
+        if not found:
+            return None
+        height, width = bgr.shape[:2]
+        color = self._orientation.apply(shrink(np.asarray(bgr, dtype=np.uint8), self._max_pixels))
+        full_size = (height, width) if self._orientation.transpose else (width, height)
+        return Picture(luma(color), color if self._color else None, full_size, position_s=_position_s(self._capture))
 
     def _holds_jpegs(self, width: int, height: int) -> bool:
         """Return whether it is a Motion JPEG with a whole JPEG for each frame, and not one for each field."""

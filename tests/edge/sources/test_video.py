@@ -271,3 +271,33 @@ def test_large_frames_are_shrunk(write_clip, caplog, read_all):
     assert "shrunk from 640x480 to 365x273 px" in line
     with pytest.raises(MediaError, match=r"640x480 px, where at most 0.2 megapixels"):
         VideoSource(path, max_megapixels=0.05)
+
+
+def write_part(path, fourcc, size):
+    """Write 40 frames with key frames among them; return the file's content."""
+    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*fourcc), 25.0, size)
+    assert writer.isOpened()
+    for level in range(40):
+        writer.write(np.full((size[1], size[0], 3), 100 + level, np.uint8))
+    writer.release()
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(("suffix", "fourcc"), [(".ts", "mp4v"), (".ts", "mpg2"), (".mpg", "mpg1")])
+@pytest.mark.parametrize("sizes", [((320, 240), (160, 120)), ((160, 120), (320, 240))], ids=["smaller", "larger"])
+def test_a_video_ends_where_the_size_of_its_frames_changes(tmp_path, read_all, suffix, fourcc, sizes):
+    """The frames before are whole; the error names both sizes, and no frame is put together from wrong rows."""
+    path = tmp_path / f"film{suffix}"
+    parts = [write_part(tmp_path / f"{size[0]}{suffix}", fourcc, size) for size in sizes]
+    path.write_bytes(b"".join(parts))
+    source = VideoSource(path)
+    frames = []
+    (old_width, old_height), (width, height) = sizes
+    found = f"found: one of {width}x{height} px after those of {old_width}x{old_height} px"
+    with pytest.raises(MediaError, match=found):
+        frames.extend(iter(source.read, None))
+    assert len(frames) >= 36
+    assert {frame.gray.shape for frame in frames} == {(old_height, old_width)}
+    assert max(np.ptp(frame.gray) for frame in frames) <= 4
+    path.write_bytes(parts[0] * 2)
+    assert len(read_all(VideoSource(path))) >= 78
