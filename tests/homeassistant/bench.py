@@ -11,6 +11,7 @@ from pathlib import Path
 
 from environment import Environment, SetupError
 from home import HomeAssistant
+from hub import Hub
 from mosquitto import MOSQUITTO, PASSWD, Listener, Mosquitto
 from product import REPOSITORY, Product
 from waiting import wait_for
@@ -42,6 +43,7 @@ class Bench:
         broker: Mosquitto, which lets only its users in, and forgets everything when it stops.
         home: Home Assistant.
         product: edge-emotion.
+        hub: another broker, with TLS and an access list, which does not run yet.
         set_up_output: length of what Home Assistant wrote before it knew the broker.
         seen: notes of the check that runs now, for its line of the report.
     """
@@ -49,6 +51,7 @@ class Bench:
     broker: Broker
     home: HomeAssistant
     product: Product
+    hub: Hub
     set_up_output: int
     seen: list[str] = field(default_factory=list)
 
@@ -122,12 +125,14 @@ def set_up(stack: ExitStack, environment: Environment) -> Bench:
     home.start()
     login = {"username": "homeassistant", "password": passwords["homeassistant"]}
     home.add_integration("mqtt", {"broker": "127.0.0.1", "port": broker.port} | login)
-    home.stop()
+    for switch in ("turn_off", "turn_on"):  # at the first start the automation on a topic has found no MQTT
+        home.post(f"/api/services/automation/{switch}", {"entity_id": "automation.by_topic"})
     set_up_output = len(home.output())
-    home.start()  # the automations have found no MQTT at the first start
     product = Product(folder, broker=broker.port, password=passwords["camera"])
     stack.callback(product.stop)
-    return Bench(broker, home, product, set_up_output)
+    hub = Hub(folder / "hub", password=passwords["camera"])
+    stack.callback(hub.broker.close)
+    return Bench(broker, home, product, hub, set_up_output)
 
 
 def run_check(bench: Bench, check: Check) -> bool:

@@ -4,8 +4,11 @@ import re
 import time
 from collections.abc import Callable
 
+import cv2
+import numpy as np
 from bench import FACES, Bench, Check
 from home import now
+from hub import NAME
 from product import TOKEN
 from waiting import wait_for
 
@@ -20,6 +23,9 @@ COMPLAINT = re.compile(
 
 STALE_S = 11.0
 """Readings older than ten seconds are not sent as new ones; a little more, s."""
+
+DARK = 60.0
+"""Between the brightness of the drawn rooms and that of the notice that the camera is lost."""
 
 UNKNOWN, UNAVAILABLE = "unknown", "unavailable"
 
@@ -110,6 +116,27 @@ def frozen_device(bench: Bench) -> None:
     states = home.history(FACES, since)
     bench.note(f"faces {' > '.join(states)}")
     assert "1" not in states[states.index(UNAVAILABLE) :], states
+
+
+def silent_device(bench: Bench) -> None:
+    """Values that nobody renews become unavailable by their age, even if the broker calls the device online."""
+    home, product = bench.home, bench.product
+    product.show("face")
+    home.wait_for_state(FACES, "1")
+    since = now()
+    product.crash()
+    home.wait_for_state(FACES, UNAVAILABLE)
+    listener = bench.listen("edge-emotion/#")
+    try:
+        listener.publish("edge-emotion/bench/availability", "online", retain=True)
+        home.wait_for_state(FACES, "1")
+        home.wait_for_state(FACES, UNAVAILABLE, limit_s=90)
+    finally:
+        listener.close()
+    bench.note(f"unavailable {(now() - since).total_seconds():.0f} s after the crash")
+    product.show("empty")
+    product.start()
+    home.wait_for_state(FACES, "0")
 
 
 def lost_camera(bench: Bench) -> None:
@@ -230,6 +257,30 @@ def broker_outage(bench: Bench) -> None:
     home.wait_for_state(FACES, "0")
 
 
+def held_back_reading(bench: Bench) -> None:
+    """The automations do not act on a reading that a broker has held back."""
+    home, product, before = bench.home, bench.product, bench.acted()
+    listener = bench.listen("edge-emotion/bench/reading")
+    try:
+        product.show("face")
+        wait_for(lambda: any("appeared" in payload for payload in listener.payloads("/reading")))
+        bench.wait_for_action(before)
+        product.show("empty")
+        wait_for(lambda: home.states()[FACE]["attributes"].get("event_type") == "left")
+        before, stale_at = bench.acted(), time.monotonic() + STALE_S
+        wait_for(lambda: time.monotonic() > stale_at)
+        reading = next(payload for payload in listener.payloads("/reading") if "appeared" in payload)
+        listener.publish("edge-emotion/bench/reading", reading)
+        wait_for(lambda: home.states()[FACE]["attributes"].get("event_type") == "appeared")
+    finally:
+        listener.close()
+    product.show("face")
+    bench.wait_for_action(before)
+    bench.note("one old reading, no action; a new face, one action of each automation")
+    product.show("empty")
+    home.wait_for_state(FACES, "0")
+
+
 def restart_of_home_assistant(bench: Bench) -> None:
     """After a restart of Home Assistant the product announces itself, even if the broker has lost the announcement."""
     home = bench.home
@@ -260,13 +311,14 @@ def camera_picture(bench: Bench) -> None:
     login = {"username": "homeassistant", "password": TOKEN}
     bench.product.show("face")
     advanced = {"framerate": 2.0, "verify_ssl": True, "authentication": "basic"}
-    picture = {"still_image_url": f"{page}/snapshot.jpg", "advanced": advanced} | login
+    still_url = f"{page}/snapshot.jpg?notice=1"
+    picture = {"still_image_url": still_url, "advanced": advanced} | login
     step = home.add_integration("generic", picture, {"confirmed_ok": True})
     still = f"camera.{step['title'].replace('.', '_').lower()}"
     stream = {
         "name": "Stream",
         "mjpeg_url": f"{page}/stream.mjpeg",
-        "still_image_url": f"{page}/snapshot.jpg",
+        "still_image_url": still_url,
         "verify_ssl": True,
     } | login
     home.add_integration("mjpeg", stream)
@@ -276,9 +328,59 @@ def camera_picture(bench: Bench) -> None:
         assert image.startswith(JPEG), f"{entity}: expected a JPEG, found {image[:40]!r}"
         live = home.first_bytes(f"/api/camera_proxy_stream/{entity}", 20_000)
         assert JPEG in live, f"{entity}: expected a stream of JPEGs, found {live[:80]!r}"
+        assert brightness(image) > DARK, entity
         bench.note(f"{entity}: a JPEG of {len(image)} bytes, and a stream")
+    bench.product.show("gone")
+    home.wait_for_state(CAMERA, "on")
+    for entity in (still, "camera.stream"):
+        wait_for(lambda entity=entity: brightness(home.get(f"/api/camera_proxy/{entity}", raw=True)) < DARK)
+    live = home.first_bytes("/api/camera_proxy_stream/camera.stream", 20_000)
+    assert brightness(live[live.index(JPEG) :]) < DARK, "expected the stream to show that the camera is lost"
+    bench.note("without a camera both show the notice")
     bench.product.show("empty")
     home.wait_for_state(FACES, "0")
+
+
+def brightness(image: bytes) -> float:
+    """Return the mean value of a JPEG picture's pixels."""
+    picture = cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert picture is not None, f"expected a JPEG, found {image[:40]!r}"
+    return float(picture.mean())
+
+
+def secured_broker(bench: Bench) -> None:
+    """With the fleet's TLS, logins and access list everything works, and doctor and status name a wrong password."""
+    home, product, hub = bench.home, bench.product, bench.hub
+    entities, before = home.entities(), bench.acted()
+    product.stop()
+    hub.broker.start()
+    login = {"broker": NAME, "port": hub.broker.port, "username": "homeassistant", "password": "homeassistant"}
+    custom = login | {"set_ca_cert": "custom"}
+    certificate = {"certificate": home.upload("authority.pem", hub.authority.read_bytes())}
+    home.change_integration("mqtt", login | {"advanced_options": True}, custom, custom | certificate)
+    product.set_password("wrong")
+    product.configure(broker=hub.device_settings())
+    refusal = f"expected {NAME}:{hub.broker.port} to let user bench in, found: "
+    assert refusal in product.doctor(), product.doctor()
+    product.start(broker=hub.device_settings())
+    try:
+        wait_for(lambda: refusal in product.status())
+        product.set_password("camera")
+        connected = f"{NAME}:{hub.broker.port} as bench, 0 readings wait"
+        wait_for(lambda: connected in product.status())
+        home.wait_for_state(FACES, "0")
+        assert home.entities() == entities, home.entities() ^ entities
+        product.show("face")
+        home.wait_for_state(FACES, "1")
+        bench.wait_for_action(before)
+        product.show("empty")
+        home.wait_for_state(FACES, "0")
+    finally:
+        product.stop()
+    found = product.doctor()
+    accepted = f"{NAME}:{hub.broker.port} accepts bench, as bench"
+    assert accepted in found, found
+    bench.note(f"status: {refusal}…, then {connected}; doctor: {accepted}")
 
 
 CHECKS: tuple[Check, ...] = (
@@ -287,12 +389,15 @@ CHECKS: tuple[Check, ...] = (
     orderly_restart,
     crash,
     frozen_device,
+    silent_device,
     lost_camera,
     change_of_classes,
     changed_while_off,
     removed_device,
     no_complaints,
     broker_outage,
+    held_back_reading,
     restart_of_home_assistant,
     camera_picture,
+    secured_broker,  # the last one: afterwards Home Assistant uses that broker
 )

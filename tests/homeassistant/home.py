@@ -8,6 +8,7 @@ import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -164,11 +165,35 @@ class HomeAssistant:
         Raises:
             AssertionError: it does not end with a new entry; the message has the last step.
         """
-        step = self.post("/api/config/config_entries/flow", {"handler": handler, "show_advanced_options": False})
+        step = self._answer_dialog({"handler": handler, "show_advanced_options": False}, answers)
+        assert step["type"] == "create_entry", f"{handler}: expected a new entry, found {json.dumps(step)[:500]}"
+        return step
+
+    def change_integration(self, handler: str, *answers: dict[str, object]) -> None:
+        """Change the settings of the only entry of an integration by its dialog, with the advanced options.
+
+        Raises:
+            AssertionError: the change is not accepted; the message has the last step.
+        """
+        (entry,) = self.get(f"/api/config/config_entries/entry?domain={handler}")
+        start = {"handler": handler, "entry_id": entry["entry_id"], "show_advanced_options": True}
+        step = self._answer_dialog(start, answers)
+        assert step.get("reason") == "reconfigure_successful", f"{handler}: found {json.dumps(step)[:500]}"
+
+    def upload(self, name: str, content: bytes) -> str:
+        """Upload a file for a dialog, and return the id by which the dialog knows it."""
+        mark = "bench-part"
+        head = f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
+        body = head.encode() + content + f"\r\n--{mark}--\r\n".encode()
+        headers = {"Content-Type": f"multipart/form-data; boundary={mark}", "Authorization": f"Bearer {self._token}"}
+        with self._open("POST", "/api/file_upload", body, headers) as answer:
+            return json.loads(answer.read())["file_id"]
+
+    def _answer_dialog(self, start: dict[str, object], answers: Sequence[dict[str, object]]) -> dict[str, object]:
+        step = self.post("/api/config/config_entries/flow", start)
         for answer in answers:
             step = self.post(f"/api/config/config_entries/flow/{step['flow_id']}", answer)
-            assert not step.get("errors"), f"{handler}: expected the answers to be accepted, found {step['errors']}"
-        assert step["type"] == "create_entry", f"{handler}: expected a new entry, found {json.dumps(step)[:500]}"
+            assert not step.get("errors"), f"{start['handler']}: expected no errors, found {step['errors']}"
         return step
 
     def _responds(self) -> bool:

@@ -14,6 +14,7 @@ from ports import free_port
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
 TOKEN = "a-token-of-the-bench-0123456789"  # noqa: S105  # of a page on the loopback interface
+DEVICE_ID = "bench"
 SETTINGS = """\
 [source]
 use = "/dev/video0"
@@ -28,13 +29,15 @@ enabled = true
 port = {page}
 token_file = "{folder}/web-token"
 [mqtt]
-host = "127.0.0.1"
-port = {broker}
-username = "camera"
-password_file = "{folder}/mqtt-password"
-device_id = "bench"
+device_id = "{device_id}"
 device_name = "Camera hall"
+password_file = "{folder}/mqtt-password"
 queue = "{folder}/queue"
+"""
+BROKER = """\
+host = "127.0.0.1"
+port = {port}
+username = "camera"
 """
 
 
@@ -49,14 +52,19 @@ class Product:
 
     def __init__(self, folder: Path, *, broker: int, password: str) -> None:
         self._folder = folder
-        self._camera = folder / "camera"
+        self._camera, self._config = folder / "camera", folder / "edge.toml"
         self._process: subprocess.Popen[bytes] | None = None
         page = free_port()
         self.page_url = f"http://127.0.0.1:{page}"
-        self._settings = SETTINGS.format(folder=folder, page=page, broker=broker)
-        for name, secret in (("mqtt-password", password), ("web-token", TOKEN)):
-            (folder / name).touch(mode=0o600)
-            (folder / name).write_text(f"{secret}\n")
+        self._settings = SETTINGS.format(folder=folder, page=page, device_id=DEVICE_ID)
+        self._broker = BROKER.format(port=broker)
+        self._environment = os.environ | {
+            "PYTHONPATH": str(REPOSITORY),
+            "XDG_RUNTIME_DIR": str(folder / "runtime"),
+            "XDG_STATE_HOME": str(folder / "state"),
+        }
+        self._store("web-token", TOKEN)
+        self.set_password(password)
         self.show("empty")
 
     def show(self, what: str) -> None:
@@ -65,13 +73,26 @@ class Product:
         new.write_text(what)
         new.replace(self._camera)
 
-    def start(self, more: str = "") -> None:
-        """Start it with further sections of settings, unless it runs."""
+    def set_password(self, password: str) -> None:
+        """Store the password for the broker."""
+        self._store("mqtt-password", password)
+
+    def configure(self, more: str = "", *, broker: str = "") -> None:
+        """Write its settings.
+
+        Args:
+            more: further lines of `[mqtt]`, and further sections.
+            broker: lines of `[mqtt]` that name another broker.
+        """
+        self._config.write_text(self._settings + (broker or self._broker) + more)
+
+    def start(self, more: str = "", *, broker: str = "") -> None:
+        """Start it with these settings, as `configure` takes them, unless it runs."""
         if self._process is not None and self._process.poll() is None:
             return
-        config = self._folder / "edge.toml"
-        config.write_text(self._settings + more)
-        command = [sys.executable, str(HERE / "drawn_camera.py"), str(self._camera), "run", "--config", str(config)]
+        self.configure(more, broker=broker)
+        drawn = [sys.executable, str(HERE / "drawn_camera.py"), str(self._camera)]
+        command = [*drawn, "run", "--config", str(self._config)]
         with (self._folder / "output.txt").open("ab") as output:
             self._process = subprocess.Popen(  # noqa: S603  # our own command
                 command,
@@ -79,8 +100,16 @@ class Product:
                 stdout=output,
                 stderr=output,
                 cwd=REPOSITORY,
-                env=os.environ | {"PYTHONPATH": str(REPOSITORY), "XDG_STATE_HOME": str(self._folder / "state")},
+                env=self._environment,
             )
+
+    def doctor(self) -> str:
+        """Return what `edge-emotion doctor` prints, with the settings that were written last."""
+        return self._command("doctor", "--no-camera", "--config", str(self._config))
+
+    def status(self) -> str:
+        """Return what `edge-emotion status` prints."""
+        return self._command("status")
 
     def stop(self) -> None:
         """End it in an orderly way."""
@@ -118,3 +147,15 @@ class Product:
     def output(self) -> str:
         """Return what it has written to the terminal so far."""
         return (self._folder / "output.txt").read_text(errors="replace")
+
+    def _command(self, *words: str) -> str:
+        command = [sys.executable, "-m", "edge", *words]
+        environment = self._environment | {"COLUMNS": "500"}  # else the table's lines would be folded
+        done = subprocess.run(  # noqa: S603  # the product itself
+            command, check=False, capture_output=True, text=True, cwd=REPOSITORY, env=environment
+        )
+        return done.stdout + done.stderr
+
+    def _store(self, name: str, secret: str) -> None:
+        (self._folder / name).touch(mode=0o600)
+        (self._folder / name).write_text(f"{secret}\n")
