@@ -1,5 +1,6 @@
 """The checks, in the order in which they run; each one starts with everything running, and an empty room."""
 
+import json
 import re
 import time
 from collections.abc import Callable
@@ -260,24 +261,34 @@ def broker_outage(bench: Bench) -> None:
 def held_back_reading(bench: Bench) -> None:
     """The automations do not act on a reading that a broker has held back."""
     home, product, before = bench.home, bench.product, bench.acted()
+
+    def newest_event() -> tuple[object, object]:
+        attributes = home.states()[FACE]["attributes"]
+        return attributes.get("event_type"), attributes.get("time")
+
     listener = bench.listen("edge-emotion/bench/reading")
     try:
         product.show("face")
         wait_for(lambda: any("appeared" in payload for payload in listener.payloads("/reading")))
         bench.wait_for_action(before)
         product.show("empty")
-        wait_for(lambda: home.states()[FACE]["attributes"].get("event_type") == "left")
+        wait_for(lambda: newest_event()[0] == "left")
         before, stale_at = bench.acted(), time.monotonic() + STALE_S
         wait_for(lambda: time.monotonic() > stale_at)
         reading = next(payload for payload in listener.payloads("/reading") if "appeared" in payload)
         listener.publish("edge-emotion/bench/reading", reading)
-        wait_for(lambda: home.states()[FACE]["attributes"].get("event_type") == "appeared")
+        old = "appeared", json.loads(reading)["time"]
+        wait_for(lambda: newest_event() == old)
     finally:
         listener.close()
     product.show("face")
+    wait_for(lambda: newest_event()[0] == "appeared" and newest_event() != old)
     bench.wait_for_action(before)
-    bench.note("one old reading, no action; a new face, one action of each automation")
     product.show("empty")
+    wait_for(lambda: newest_event()[0] == "left")
+    expected = {name: count + 1 for name, count in before.items()}
+    assert bench.acted() == expected, f"expected {expected} actions, found {bench.acted()}"
+    bench.note("one old reading, no action; a new face, one action of each automation")
     home.wait_for_state(FACES, "0")
 
 
