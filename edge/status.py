@@ -16,6 +16,9 @@ from edge.records import PictureFault
 
 STATUS_SOCKET = Path("/run/edge-emotion/status.sock")
 
+LOGINS = Path("/run/user")
+"""Where systemd makes a runtime directory for each user who has logged in. Source: pam_systemd(8)."""
+
 _TIMEOUT_S = 5.0
 
 State = Literal["starting", "running", "camera lost", "stalled", "bad picture", "stopping"]
@@ -176,18 +179,24 @@ def user_sockets(environment: Mapping[str, str] = os.environ) -> Path:
     return (Path(runtime) / "edge-emotion" if runtime else state_folder(environment)) / "runs"
 
 
-def find_socket(service: Path = STATUS_SOCKET, environment: Mapping[str, str] = os.environ) -> Path:
+def find_socket(
+    service: Path = STATUS_SOCKET, environment: Mapping[str, str] = os.environ, *, logins: Path = LOGINS
+) -> Path:
     """Return the status socket of the running service, else that of the newest run that the user has started.
 
-    Sockets that a killed run has left behind are removed.
+    Sockets that a killed run has left behind are removed. A program that starts this one with few environment
+    variables, as assistants do, may leave out the one that names the runtime directory: its usual place counts, too.
 
     Args:
         service: the service's socket, which is also returned if nothing responds.
         environment: the process's environment variables.
+        logins: folder of the runtime directories of all users.
     """
     if _responds(service):
         return service
-    for path in sorted(user_sockets(environment).glob("*.sock"), key=_age_s):
+    usual = user_sockets({"XDG_RUNTIME_DIR": str(logins / str(os.getuid()))})
+    folders = {user_sockets(environment), usual}
+    for path in sorted((path for folder in folders for path in folder.glob("*.sock")), key=_age_s):
         if _responds(path):
             return path
         with suppress(OSError):

@@ -264,12 +264,23 @@ def test_a_run_by_hand_is_found(tmp_path):
         own = sockets / f"{os.getpid()}.sock"
         with socket.socket(socket.AF_UNIX) as killed:
             killed.bind(str(sockets / "1.sock"))
+        os.utime(own, (0, 0))  # else both may be of the same moment, and the dead one not be tried
         assert find_socket(service, environment) == own
         assert list(sockets.iterdir()) == [own]
         assert query_status(own).pid == os.getpid()
         with closing(StatusServer(service, lambda: b"")):
             assert find_socket(service, environment) == service
     assert list(sockets.iterdir()) == []
+
+
+def test_a_run_by_hand_is_found_without_the_users_environment(tmp_path):
+    """Assistants start `edge-emotion mcp` with few variables: the usual runtime directory counts, too."""
+    environment = {"XDG_RUNTIME_DIR": str(tmp_path / str(os.getuid()))}
+    own = user_sockets(environment) / "1.sock"
+    own.parent.mkdir(parents=True)
+    with closing(StatusServer(own, lambda: b"")):
+        bare = {"XDG_STATE_HOME": str(tmp_path / "state")}
+        assert find_socket(tmp_path / "service.sock", bare, logins=tmp_path) == own
 
 
 def test_a_run_by_hand_works_without_a_place_for_its_socket(tmp_path, caplog):
