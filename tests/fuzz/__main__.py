@@ -31,6 +31,7 @@ _GRACE_S = 60.0
 """Time for a fuzzer to start, with TensorFlow, and to end, s."""
 
 _STATS = re.compile(r"stat::number_of_executed_units:\s+(\d+)")
+_RAISED = re.compile(r"Uncaught Python exception: ===\s*\n(.+)")
 _COVERAGE = re.compile(r"cov: (\d+)")
 
 
@@ -67,35 +68,49 @@ def fuzz(name: str, seconds: int, seed: int, bar: tqdm) -> Result:
     output = CACHE / f"{slug}.log"
     options = [
         f"-max_total_time={seconds}", f"-timeout={_INPUT_S}", f"-rss_limit_mb={_RSS_MB}", "-max_len=65536",
-        f"-artifact_prefix={found}/{slug}-", f"-seed={seed}", "-print_final_stats=1", "-close_fd_mask=1",
+        f"-artifact_prefix={found}/{slug}-", f"-seed={seed}", "-print_final_stats=1",
     ]  # fmt: skip
     began_s = time.monotonic()
     with output.open("wb") as log:
         process = subprocess.Popen(  # noqa: S603  # our own words
             [sys.executable, HERE / "fuzz_session.py", slug, corpus, *options], stdout=log, stderr=log
         )
-        passed_s = 0.0
-        try:
-            while process.poll() is None and passed_s < seconds + _GRACE_S:
-                time.sleep(0.2)
-                now_s = time.monotonic() - began_s
-                bar.update(min(now_s, seconds) - min(passed_s, seconds))
-                passed_s = now_s
-        finally:
-            hung = process.poll() is None
-            process.kill()
-            process.wait()
-    bar.update(seconds - min(passed_s, seconds))
+        code = _wait(process, seconds, bar)
     text = output.read_text(encoding="utf-8", errors="replace")
     runs, coverage = _STATS.search(text), _COVERAGE.findall(text)
     new = sorted(set(found.iterdir()) - before)
-    failed = hung or process.returncode != 0
-    lines = [line for line in text.splitlines() if re.match(r"\w*(Error|Exception|Warning)\b|==\d+== ?ERROR", line)]
-    said = (lines[-1] if lines else "it hangs" if hung else f"exit code {process.returncode}") if failed or new else ""
     return Result(
-        name, time.monotonic() - began_s, int(runs[1]) if runs else 0, int(coverage[-1]) if coverage else None,
-        len(list(corpus.iterdir())), new[-1] if new else (output if failed else None), said,
-    )  # fmt: skip
+        name,
+        time.monotonic() - began_s,
+        int(runs[1]) if runs else 0,
+        int(coverage[-1]) if coverage else None,
+        len(list(corpus.iterdir())),
+        new[-1] if new else None,
+        _reason(text, code, output) if new or code != 0 else "",
+    )
+
+
+def _wait(process: "subprocess.Popen[bytes]", seconds: int, bar: tqdm) -> int | None:
+    """Wait for a session to end, and return its exit code; None if it had to be ended."""
+    began_s, shown_s = time.monotonic(), 0.0
+    try:
+        while process.poll() is None and (passed_s := time.monotonic() - began_s) < seconds + _GRACE_S:
+            bar.update(min(passed_s, seconds) - shown_s)
+            shown_s = min(passed_s, seconds)
+            time.sleep(0.2)
+        return process.poll()
+    finally:
+        bar.update(seconds - shown_s)
+        process.kill()
+        process.wait()
+
+
+def _reason(text: str, code: int | None, output: Path) -> str:
+    """Return in one line why a session ended early, from its output."""
+    raised = _RAISED.search(text)
+    if raised is not None:
+        return raised[1]
+    return f"it hangs, see {output}" if code is None else f"it ended with exit code {code}, see {output}"
 
 
 def main() -> int:
@@ -120,7 +135,7 @@ def main() -> int:
             bar.set_description_str(name)
             results.append(fuzz(name, each_s, options.seed, bar))
     _report(results)
-    return 1 if any(result.finding for result in results) else 0
+    return 1 if any(result.said for result in results) else 0
 
 
 def _report(results: list[Result]) -> None:
