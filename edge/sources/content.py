@@ -39,6 +39,14 @@ def picture_format(head: bytes) -> str | None:
     return _find(head, _PICTURES)
 
 
+def is_animation(head: bytes) -> bool:
+    """Return whether a PNG or WebP has several frames, from its first `HEAD_BYTES`; decoders of pictures give one."""
+    name = picture_format(head)
+    if name == "WebP":
+        return head[12:16] == b"VP8X" and len(head) > _WEBP_FLAGS and bool(head[_WEBP_FLAGS] & _WEBP_ANIMATION)
+    return name == "PNG" and b"acTL" in head
+
+
 def check_picture(head: bytes) -> str:
     """Return the format of a picture, from its first `HEAD_BYTES`.
 
@@ -100,6 +108,9 @@ def _is_transport_stream(head: bytes) -> bool:
 
 
 _TS_SYNC = 0x47
+
+_WEBP_FLAGS, _WEBP_ANIMATION = 20, 0x02
+"""Place of the flags of an extended WebP, and the one of an animation. Source: RFC 9649, section 2.7."""
 
 _PICTURES = {
     b"\xff\xd8\xff": "JPEG",

@@ -12,6 +12,7 @@ from edge.sources.content import (
     OTHER_PICTURES,
     VIDEO,
     describe_content,
+    is_animation,
     picture_format,
 )
 
@@ -67,7 +68,8 @@ def is_image(path: Path) -> bool:
         return suffix in IMAGE_SUFFIXES
     name = picture_format(head)
     if name is not None:
-        return name != "GIF" and suffix not in MOTION_JPEG_SUFFIXES
+        is_moving = name == "GIF" or (name == "PNG" and is_animation(head))
+        return not is_moving and suffix not in MOTION_JPEG_SUFFIXES
     found = describe_content(head)
     return found in OTHER_PICTURES or (suffix in IMAGE_SUFFIXES and found != VIDEO)
 

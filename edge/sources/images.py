@@ -16,6 +16,7 @@ from edge.sources.content import (
     VIDEO,
     UnreadableContentError,
     check_picture,
+    is_animation,
     picture_format,
 )
 from edge.sources.folder import LeftOut, list_files
@@ -138,7 +139,10 @@ class ImageSource(Source):
             raise UnreadableContentError(VIDEO, kind=VIDEO)
         try:
             with path.open("rb") as file:
-                check_picture(file.read(HEAD_BYTES))
+                head = file.read(HEAD_BYTES)
+                check_picture(head)
+                if is_animation(head):
+                    log.warning("%s: an animation, of which only the first frame is read", path)
                 return self._decoder.decode(file, color=self._color)
         except OSError as error:
             raise UnreadableContentError(f"a file that cannot be read: {error.strerror}", kind="unreadable") from error

@@ -62,6 +62,52 @@ def test_a_gif_in_a_folder_is_its_first_frame(tmp_path, read_all):
     assert len(read_all(open_source(SourceSettings(use=str(tmp_path / "a.gif"))))) == 2
 
 
+def chunk(name, data):
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def animated_png():
+    """Return a PNG of two frames."""
+    header, pixels = struct.pack(">IIBBBBB", 24, 16, 8, 0, 0, 0, 0), zlib.compress((b"\0" + bytes([90] * 24)) * 16)
+    frames = [struct.pack(">IIIIIHHBB", number, 24, 16, 0, 0, 1, 10, 0, 0) for number in (0, 1)]
+    chunks = [(b"IHDR", header), (b"acTL", struct.pack(">II", 2, 0)), (b"fcTL", frames[0]), (b"IDAT", pixels)]
+    chunks += [(b"fcTL", frames[1]), (b"fdAT", struct.pack(">I", 2) + pixels), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*parts) for parts in chunks)
+
+
+def animated_webp():
+    """Return a WebP of two frames, each of which is a complete picture."""
+
+    def part(name, data):
+        return name + struct.pack("<I", len(data)) + data + bytes(len(data) % 2)
+
+    still = cv2.imencode(".webp", image(), [cv2.IMWRITE_WEBP_QUALITY, 90])[1].tobytes()[12:]
+    frame = part(b"ANMF", bytes(6) + struct.pack("<I", 23)[:3] + struct.pack("<I", 15)[:3] + b"d\0\0\0" + still)
+    body = part(b"VP8X", b"\2\0\0\0" + struct.pack("<I", 23)[:3] + struct.pack("<I", 15)[:3]) + part(b"ANIM", bytes(6))
+    return b"RIFF" + struct.pack("<I", 4 + len(body + frame * 2)) + b"WEBP" + body + frame * 2
+
+
+def test_an_animated_png_alone_is_a_video(tmp_path, read_all, caplog):
+    """Like a GIF; in a folder it is its first frame, and a line says so."""
+    (tmp_path / "a.png").write_bytes(animated_png())
+    assert len(read_all(open_source(SourceSettings(use=str(tmp_path / "a.png"))))) == 2
+    caplog.clear()  # FFmpeg knows no frame rate of so short a file
+    assert len(read_all(ImageSource(tmp_path))) == 1
+    assert caplog.messages == [f"{tmp_path}/a.png: an animation, of which only the first frame is read"]
+
+
+def test_an_animated_webp_is_its_first_frame(tmp_path, caplog):
+    """FFmpeg reads none: a line says that there is more than is read."""
+    (tmp_path / "a.webp").write_bytes(animated_webp())
+    try:
+        source = open_source(SourceSettings(use=str(tmp_path / "a.webp")))
+    except MediaError:
+        pytest.skip("this OpenCV reads no animated WebP")
+    assert source.read().gray.shape == (16, 24)
+    assert source.read() is None
+    assert caplog.messages == [f"{tmp_path}/a.webp: an animation, of which only the first frame is read"]
+
+
 def test_subfolders_are_read_in_the_order_of_paths(tmp_path, read_all):
     """Images come sorted by path, with names relative to the given folder and indices from 0."""
     for name in ("b/2.png", "a/z/1.png", "c.png", "a/3.png"):
