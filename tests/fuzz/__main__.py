@@ -27,7 +27,7 @@ _INPUT_S = 30
 """Time after which one input counts as a hang, s; `CPU_S` is checked as well, if the input ends."""
 
 _RSS_MB = 4096
-_GRACE_S = 60.0
+_GRACE_S = 180.0
 """Time for a fuzzer to start, with TensorFlow, and to end, s."""
 
 _STATS = re.compile(r"stat::number_of_executed_units:\s+(\d+)")

@@ -23,7 +23,7 @@ sys.path.append(str(Path(__file__).parents[1] / "edge"))  # for the samples that
 from samples import HEALTHY
 
 from edge.device.memory import limited_memory
-from edge.errors import ConfigError, EdgeError, LogError, MediaError, ModelError, SinkError, redact
+from edge.errors import ConfigError, EdgeError, LogError, MediaError, ModelError, SinkError, printable, redact
 
 CPU_S = 5.0
 """Processor time that one input may take, s."""
@@ -85,7 +85,7 @@ def refused_as(*kinds: type[Exception]) -> Iterator[None]:
 def _check_message(text: str, *, is_for_user: bool) -> None:
     assert text.strip(), "an error without a message"
     assert len(text) <= MAX_LINE, f"a message of {len(text)} characters"
-    assert not is_for_user or text.isprintable(), repr(text)
+    assert not is_for_user or printable(text) == text, repr(text)
 
 
 def _model(folder: Path) -> Iterator[TryOne]:
