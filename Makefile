@@ -172,6 +172,10 @@ test-pi-vm: .venv/ready .venv-dist/ready ## install and test the service in an e
 test-homeassistant: .venv-dev/ready ## check discovery, history and automations with a real Home Assistant (docs/homeassistant.md); ARGS="--only crash"
 	@.venv-dev/bin/python tests/homeassistant $(ARGS)
 
+.PHONY: soak
+soak: .venv-dev/ready ## simulate a week with people and faults, in about a quarter of an hour (docs/reliability.md); ARGS="--days 2 --seed 3"
+	@.venv-dev/bin/python tests/soak $(ARGS)
+
 clean: ## remove the Python environments
 	rm -rf .venv .venv-dev .venv-tflite .venv-peers .venv-dist .venv-fuzz
 
