@@ -87,7 +87,7 @@ def _entry(record: logging.LogRecord, message: str, priority: int) -> bytes:
         "CODE_FUNC": record.funcName,
     }
     extra: Mapping[str, object] = getattr(record, "fields", {})
-    fields |= {f"EDGE_{name.upper()}": value for name, value in extra.items()}
+    fields |= {f"EDGE_{name.upper()}": redact(str(value)) for name, value in extra.items()}
     return b"".join(_field(name, str(value).encode("utf-8", "replace")) for name, value in fields.items())
 
 

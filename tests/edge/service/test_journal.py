@@ -69,6 +69,15 @@ def test_extra_fields_become_fields_of_the_entry(journal, logger):
     assert (fields["EDGE_STATE"], fields["EDGE_FPS"]) == ("running", "29.8")
 
 
+def test_passwords_reach_neither_the_message_nor_the_fields(journal, logger):
+    """A camera's address may stand in both."""
+    logger.addHandler(JournalHandler(io.StringIO(), journal.getsockname()))
+    error = "rtsp://admin:secret@camera/1: the connection was lost"
+    logger.error("%s", error, extra={"fields": {"camera_error": error}})
+    fields = fields_of(journal.recv(4096))
+    assert fields["MESSAGE"] == fields["EDGE_CAMERA_ERROR"] == "rtsp://***@camera/1: the connection was lost"
+
+
 def test_newline_cannot_add_a_field(journal, logger):
     """A value of several lines, such as a traceback, is sent with its length, so no line of it becomes a field."""
     logger.addHandler(JournalHandler(io.StringIO(), journal.getsockname()))
