@@ -39,7 +39,7 @@ class LineFormatter(logging.Formatter):
 
     def formatException(self, ei: Any) -> str:  # noqa: N802, ANN401  # logging's name and type
         """Return the traceback."""
-        return redact(super().formatException(ei))
+        return _redact_lines(super().formatException(ei))
 
 
 class JournalHandler(logging.Handler):
@@ -61,7 +61,7 @@ class JournalHandler(logging.Handler):
         try:
             message = printable(redact(record.getMessage()))
             if record.exc_info:
-                message += "\n" + redact("".join(traceback.format_exception(*record.exc_info)).rstrip())
+                message += "\n" + _redact_lines("".join(traceback.format_exception(*record.exc_info)).rstrip())
             priority = next((number for level, number in _PRIORITIES if record.levelno >= level), 7)
             try:
                 self._socket.sendto(_entry(record, message, priority), socket.MSG_DONTWAIT, self._path)
@@ -74,6 +74,11 @@ class JournalHandler(logging.Handler):
         """Close the socket."""
         self._socket.close()
         super().close()
+
+
+def _redact_lines(text: str) -> str:
+    """Redact each line of a traceback alone: of one long text the end, with the error, would be left out."""
+    return "\n".join(map(redact, text.split("\n")))
 
 
 def _entry(record: logging.LogRecord, message: str, priority: int) -> bytes:

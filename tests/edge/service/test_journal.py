@@ -100,8 +100,15 @@ def test_entry_that_is_too_long_goes_to_the_stream(journal, logger):
     """The message of an entry that exceeds the size of a datagram is written to the stream."""
     stream = io.StringIO()
     logger.addHandler(JournalHandler(stream, journal.getsockname()))
-    logger.warning("too long", extra={"fields": {"sinks": "x" * (1 << 20)}})
-    assert stream.getvalue() == "<4>too long\n"
+    logger.warning("failed", exc_info=LookupError("x\n" * (1 << 19)))
+    assert stream.getvalue().startswith("<4>failed\nLookupError: x\n")
+
+
+def test_the_end_of_a_long_traceback_is_kept(journal, logger):
+    """The error stands last, and is what the reader wants."""
+    logger.addHandler(JournalHandler(io.StringIO(), journal.getsockname()))
+    logger.error("failed", exc_info=LookupError("a line\n" * 1000 + "the end"))
+    assert fields_of(journal.recv(1 << 16))["MESSAGE"].endswith("the end")
 
 
 def test_message_that_cannot_be_formatted_does_not_end_the_program(journal, capsys):
