@@ -232,7 +232,7 @@ class Simulation:
         """Return what the device wants to have done; empty if it has ended.
 
         Raises:
-            TimeoutError: the device hangs.
+            TimeoutError: the device hangs, or nothing follows the script in it any more.
         """
         request, moved_s, seen_s = b"", time.monotonic(), self._now_s
         while not request.endswith(b"\n"):
@@ -240,6 +240,8 @@ class Simulation:
                 if not (part := control.recv(100)):
                     return ""
                 request += part
+            elif self._now_s > self._script.seconds + REPLY_S:
+                raise TimeoutError(f"the script has ended, but the device goes on: {self.record.journal[-5:]}")
             elif self._now_s > seen_s:
                 moved_s, seen_s = time.monotonic(), self._now_s
             elif time.monotonic() - moved_s > REPLY_S:
