@@ -258,6 +258,21 @@ def test_settings_that_cannot_be_used_are_not_reloaded(start, wrong, reason):
     assert unit.events().count("started") == 1
 
 
+def test_reloads_do_not_take_more_and_more_memory(start):
+    """The run that a reload replaces is freed before the next one is built; each has 20 MB."""
+    unit = start()
+    unit.create("camera")
+    unit.receive_until("READY=1")
+    sizes_mb = []
+    for _ in range(6):
+        unit.process.send_signal(signal.SIGHUP)
+        unit.receive_until("RELOADING=1")
+        unit.receive_until("READY=1")
+        status = Path(f"/proc/{unit.process.pid}/status").read_text()
+        sizes_mb.append(int(status.partition("RssAnon:")[2].split()[0]) / 1024)
+    assert sizes_mb[-1] - sizes_mb[1] < 40
+
+
 def test_settings_are_reloaded(start):
     """After SIGHUP the same process uses the new settings and model; the log is complete, and no end is reported."""
     unit = start()
