@@ -65,11 +65,13 @@ class ScanRequest:
         frame: the frame.
         region: its region to scan for new faces; None for no scan.
         trial: a look at the frame in other orientations; None for no look.
+        trial_region: the region for a trial that scans.
     """
 
     frame: Frame
     region: Box | None
     trial: Trial | None
+    trial_region: Box | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -267,7 +269,7 @@ class Pipeline:
                 self._turn_if_found(reply.trial, reply.cpu_s, frame.media_time_s)
             trial = None if pending else self._next_trial(followed, frame.media_time_s)
             if followed.scan_region is not None or trial is not None:
-                self._to_scan.put(ScanRequest(frame, followed.scan_region, trial))
+                self._to_scan.put(ScanRequest(frame, followed.scan_region, trial, followed.changed_region))
                 pending += 1
             self._tracked.put(TrackedFrame(frame, followed.tracks))
 
@@ -343,7 +345,9 @@ class Pipeline:
                 with self._counters.scan.measure():
                     detections = self._steps.scanner.scan(request.frame.gray, region=request.region)
             if request.trial is not None:
-                trial = try_orientations(self._steps.scanner, request.frame.gray, request.trial, region=request.region)
+                trial = try_orientations(
+                    self._steps.scanner, request.frame.gray, request.trial, region=request.trial_region
+                )
             cpu_s = time.thread_time() - started_s if self._source.live else 0.0
             scan = None if detections is None else ScanResult(tuple(detections), request.frame.media_time_s, cpu_s)
             self._scanned.put(ScanReply(scan, trial, cpu_s))

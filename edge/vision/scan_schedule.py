@@ -45,6 +45,9 @@ class ScanSchedule:
         gate: detects motion; the caller adds the frames to it.
         settings: intervals.
         tile_px: side of the largest region in which one scan finds small faces, px; None for any region.
+
+    Attributes:
+        changed: the region around everything that had changed when the last region was chosen, px; None for nothing.
     """
 
     def __init__(self, gate: MotionGate, settings: ScheduleSettings, *, tile_px: int | None) -> None:
@@ -56,6 +59,7 @@ class ScanSchedule:
 
     def reset(self) -> None:
         """Start again: the next frame is scanned as a whole. The result of a scan under way does not count."""
+        self.changed: Box | None = None
         self._is_scanning = False
         self._last_scan_s = self._next_check_s = -math.inf
         self._fruitless_scans = 0
@@ -117,6 +121,7 @@ class ScanSchedule:
         height, width = gray.shape
         changes = self._gate.changed_since_scan(known)
         self._more_waits = len(changes) > (0 if new_places_only else 1)
+        self.changed = _around([change.box.grown(REGION_MARGIN_PX) for change in changes])
         for change in changes:
             is_new = media_time_s - change.began_s < NEW_S
             if new_places_only and not is_new:
@@ -135,6 +140,15 @@ class ScanSchedule:
         self._was_large = False
         self._more_waits = bool(changes) or len(self._tiles) > 1
         return self._tiles.pop(0)
+
+
+def _around(boxes: Sequence[Box]) -> Box | None:
+    """Return the smallest box around all boxes; None if there is none."""
+    if not boxes:
+        return None
+    left, top = min(box.x for box in boxes), min(box.y for box in boxes)
+    right, bottom = max(box.x + box.w for box in boxes), max(box.y + box.h for box in boxes)
+    return Box(left, top, right - left, bottom - top)
 
 
 def _tiles(region: Box, tile_px: int | None) -> list[Box]:

@@ -59,11 +59,13 @@ class ScheduleResult:
     Attributes:
         tracks: the confirmed tracks, including those missed in this frame.
         scan_region: the region of this frame to scan now, or None; it may reach beyond the image.
+        changed_region: with a scan, the region around everything that has changed; it contains a changed `scan_region`.
         idle: whether there has been neither a face nor motion for a while.
     """
 
     tracks: tuple[Track, ...]
     scan_region: Box | None
+    changed_region: Box | None
     idle: bool
 
 
@@ -126,7 +128,7 @@ class DetectionSchedule:
         region = self._scans.next_region(
             gray, known, media_time_s=media_time_s, moving=moving, gap_factor=1 << throttle_level
         )
-        return ScheduleResult(tracks, region, idle)
+        return ScheduleResult(tracks, region, self._scans.changed or region, idle)
 
     def _locate_known(self, gray: Gray, media_time_s: float) -> list[Detection]:
         """Locate every known face in its window; a face that appears in two windows counts once."""

@@ -163,7 +163,7 @@ def test_a_camera_keeps_only_the_newest_frame(steps):
         def update(self, _gray, **_known):
             started.release()
             assert go_on.acquire(timeout=LIMIT_S)
-            return ScheduleResult((), None, idle=False)
+            return ScheduleResult((), None, None, idle=False)
 
     run = pipeline(source, replace(steps, follower=Busy()), sink, counters=counters)
     runner = threading.Thread(target=run.run)

@@ -66,7 +66,8 @@ class Follower:
     def update(self, _gray, **known):
         self.asked.append(known)
         assert self.go.wait(LIMIT_S)
-        return ScheduleResult(self._tracks, self._scan(len(self.asked) - 1), self._idle)
+        region = self._scan(len(self.asked) - 1)
+        return ScheduleResult(self._tracks, region, region, self._idle)
 
 
 class Scanner:
