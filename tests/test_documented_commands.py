@@ -99,7 +99,7 @@ def known_options(program):
 
 
 def recipe_of(target):
-    """What a target of the Makefile runs, as lines."""
+    """Return the commands that a target of the Makefile runs, as lines."""
     found = re.search(rf"^{target}:.*\n((?:\t.*\n)*)", MAKEFILE, re.MULTILINE)
     return None if found is None else found[1]
 

@@ -40,7 +40,7 @@ def run(
 
     Raises:
         ServiceError: a credential has changed, and only a new process gets it.
-        EdgeError: the settings, the source, the model or a sink cannot be used; the message is meant for the user.
+        EdgeError: the settings, the source, the model or a sink cannot be used; its message is written for the user.
     """
     views = views or ViewOptions()
     credentials = credentials or CredentialWatch({})

@@ -37,7 +37,7 @@ _COVERAGE = re.compile(r"cov: (\d+)")
 
 @dataclass(frozen=True)
 class Result:
-    """What fuzzing one target gave.
+    """The result of fuzzing one target.
 
     Attributes:
         name: of the target.

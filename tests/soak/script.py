@@ -119,7 +119,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What happens.
+    """The events of a simulation: visits and faults.
 
     Attributes:
         seconds: length, s.

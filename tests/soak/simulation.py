@@ -78,7 +78,7 @@ REPLY_S = 60.0
 
 @dataclass(slots=True)
 class Record:
-    """What came out.
+    """The output of a simulation, to compare with its script.
 
     Attributes:
         samples: memory, threads and files, by time.

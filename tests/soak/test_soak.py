@@ -90,7 +90,7 @@ def line(time_s, event, **more):
 
 
 def right_record():
-    """What comes out of `ONE_VISIT` when everything is right."""
+    """Return the correct output for `ONE_VISIT`."""
     lines = [
         line(1, "started"),
         line(103, "appeared", track=1, emotion="neutral"),

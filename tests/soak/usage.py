@@ -19,7 +19,7 @@ FIRST_REAL_S, LAST_S = 60.0, 6 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What a process used at a moment.
+    """The resources that a process used at one moment.
 
     Attributes:
         time_s: simulated time, s.

@@ -34,7 +34,7 @@ _NAMED = {
     "disk full": "the log cannot be written",
     "reload": "the settings and the model are reloaded",
 }
-"""What the journal says of each kind of fault."""
+"""Text of the journal that names each kind of fault."""
 
 _EVENTS_OF_FACES = ("appeared", "changed", "left")
 

@@ -254,7 +254,7 @@ def without_huffman_tables(content):
     ids=["no Huffman tables", "zeros at the end", "no end marker"],
 )
 def test_cameras_write_jpeg_in_their_own_way(plug_in_jpegs, change):
-    """What every viewer shows is read: without tables, padded, or without the end marker."""
+    """JPEGs without Huffman tables, with padding, or without the end marker are decoded, as in every viewer."""
     assert abs(plug_in_jpegs(change(jpeg(90))).read().gray.mean() - 90) < 3
 
 

@@ -284,7 +284,7 @@ def test_motion_in_a_new_place_is_scanned_at_once_for_a_while():
 
 
 def test_two_changes_are_scanned_one_after_the_other():
-    """What is left to scan after a scan is not left until the interval is over, although it does not move any more."""
+    """A second changed region is scanned at the shortest gap, even if it no longer moves."""
     driver = ScheduleDriver(scan_interval_s=1.0, motion_scan_gap_s=0.25)
     driver.advance()
     for _ in range(7):
