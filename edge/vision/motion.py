@@ -124,7 +124,7 @@ class MotionGate:
         changed = self._changed(self._scanned, known)
         if not self._is_large(changed):
             return []
-        _, labels = cv2.connectedComponents(cv2.dilate(changed, JOINING), ltype=cv2.CV_16U)
+        labels = np.asarray(cv2.connectedComponents(cv2.dilate(changed, JOINING), ltype=cv2.CV_16U)[1], np.uint16)
         labels[changed == 0] = 0
         sizes = np.bincount(labels.ravel())
         sizes[0] = 0

@@ -125,4 +125,4 @@ def _steepest(gray: Gray, rank: int) -> float:
 
 def _count_steps(left: Gray, right: Gray) -> NDArray[np.int64]:
     """Return how often each difference, 0 to 255, occurs between two pictures."""
-    return np.bincount(cv2.absdiff(left, right).ravel(), minlength=256)
+    return np.bincount(np.asarray(cv2.absdiff(left, right), np.uint8).ravel(), minlength=256)
