@@ -351,6 +351,24 @@ def test_a_small_change_is_scanned_before_the_tiles_of_a_large_one():
     assert found.x <= 140
 
 
+def test_the_tiles_of_a_large_region_are_scanned_before_those_of_the_next():
+    """A second large change is scanned as a whole, but does not take the place of the tiles that are still waiting."""
+    driver = ScheduleDriver(tile_px=60, motion_scan_gap_s=0.1, scan_interval_s=0.1)
+    gray = np.full((240, 320), 100, np.uint8)
+    first_scans = [driver.advance(gray=gray).scan_region for _ in range(120)]
+    assert first_scans[-1] is None, "the tiles of the whole image are still being scanned"
+    gray = gray.copy()
+    gray[:40, :40] = 250
+    first = driver.advance(gray=gray).scan_region
+    gray = gray.copy()
+    gray[-40:, -40:] = 250
+    regions = [region for _ in range(40) if (region := driver.advance(gray=gray).scan_region) is not None]
+    tiles = [region for region in regions if (region.w, region.h) == (60, 60)]
+    assert len(regions) == len(tiles) + 1, "the second change is scanned as a whole once"
+    assert len(tiles) >= 4
+    assert all(first.iou(tile) > 0 for tile in tiles[:4])
+
+
 def test_motion_never_makes_scans_rarer_than_the_interval():
     """If `motion_scan_gap_s` is longer than `scan_interval_s`, the interval applies."""
     assert set(scan_gaps(ScheduleDriver(scan_interval_s=0.25, motion_scan_gap_s=5.0), 40)) == {2}
