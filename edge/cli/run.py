@@ -85,8 +85,8 @@ class Reload:
         self._read_settings = read_settings
         self._built = built
 
-    def __call__(self) -> None:
-        """Reload; called on a thread of its own."""
+    def __call__(self) -> bool:
+        """Reload; called on a thread of its own. Return whether the run ends for one with the new settings."""
         service = self._built.service
         service.reload_begins()
         try:
@@ -95,10 +95,11 @@ class Reload:
         except Exception as error:  # noqa: BLE001  # whatever is wrong with what was read, the run goes on
             _log_refusal("the settings were not reloaded, the old ones stay in use", error)
             service.reload_refused()
-            return
+            return False
         log.info("the settings and the model are reloaded")
         self.settings = settings
         self._built.pipeline.ask_stop()
+        return True
 
 
 def _rebuild(settings: Settings, old: Settings, views: ViewOptions, *, json_output: bool) -> tuple[Settings, Run]:

@@ -106,18 +106,23 @@ def interpreter_error(error: Exception, problem: str) -> ModelError:
     return ModelError(f"expected a TFLite model, and {problem}: {reason}")
 
 
+_stderr_lock = threading.Lock()
+
+
 @contextmanager
 def _silenced_stderr() -> Iterator[None]:
     """Redirect file descriptor 2 to /dev/null: TFLite writes to it from C++, and has no option to turn that off.
 
-    Failures still raise an exception. Only the construction writes anything, and it runs on the main thread.
+    Failures still raise an exception. Only the construction writes anything. One thread at a time: two that overlap
+    would restore each other's /dev/null, and the process would never write there again.
     """
-    stderr = os.dup(2)
-    devnull = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(devnull, 2)
-    try:
-        yield
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
-        os.close(devnull)
+    with _stderr_lock:
+        stderr = os.dup(2)
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            os.close(devnull)

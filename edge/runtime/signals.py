@@ -49,7 +49,8 @@ class Signals:
         self.has_raised = False
         self._is_installed = False
         self._on_stop: Callable[[], None] | None = None
-        self._on_reload: Callable[[], None] | None = None
+        self._lock = threading.Lock()  # protects the two below; no signal handler takes it
+        self._on_reload: Callable[[], bool] | None = None
         self._is_reload_due = False
         self._hang_up_reloads = False
         self._pipe = -1
@@ -75,14 +76,15 @@ class Signals:
         self._thread.start()
 
     @contextmanager
-    def on_stop(self, stop: Callable[[], None], *, reload: Callable[[], None] | None = None) -> Iterator[None]:
+    def on_stop(self, stop: Callable[[], None], *, reload: Callable[[], bool] | None = None) -> Iterator[None]:
         """Let signals stop a run in good order while the `with` block runs.
 
         A signal that came earlier takes effect at once. If no handlers are installed, they are for the block only.
 
         Args:
             stop: called in the main thread; must not raise.
-            reload: called on a thread of its own; None if there is nothing to reload.
+            reload: called on a thread of its own; returns whether the run ends for a new one, which the next SIGHUP
+                waits for. None if there is nothing to reload.
         """
         if not self._is_installed:
             before = {number: signal.signal(number, lambda *_: stop()) for number in STOP_SIGNALS}
@@ -92,15 +94,19 @@ class Signals:
                 for number, handler in before.items():
                     signal.signal(number, handler)
             return
-        self._on_reload, self._on_stop = reload, stop
+        self._on_stop = stop
         if self.received is not None:
             stop()
-        if self._is_reload_due:
+        with self._lock:
+            self._on_reload, is_due = reload, self._is_reload_due
+        if is_due:
             os.write(self._pipe, bytes([signal.SIGHUP]))
         try:
             yield
         finally:
-            self._on_reload = self._on_stop = None
+            with self._lock:
+                self._on_reload = None
+            self._on_stop = None
 
     @property
     def is_alone(self) -> bool:
@@ -135,14 +141,22 @@ class Signals:
         The kernel writes the number of each signal to the pipe.
         """
         while (number := os.read(reader, 1)[0]) == signal.SIGHUP and self._hang_up_reloads:
-            reload = self._on_reload
-            self._is_reload_due = reload is None
-            if reload is not None:
-                reload()
+            self.reload()
         if number in STOP_SIGNALS and not self._finished.wait(END_WITHIN_S):
             with suppress(OSError):
                 os.write(2, b"error: expected the program to end within %g s, found it busy: ended\n" % END_WITHIN_S)
             os._exit(STUCK)
+
+    def reload(self) -> None:
+        """Do what SIGHUP does: reload, or note that it is due if no run goes on that could."""
+        with self._lock:
+            reload = self._on_reload
+            self._is_reload_due = reload is None
+        if reload is None or not reload():
+            return
+        with self._lock:
+            if self._on_reload is reload:  # what the ending run would read now, the next one would not get
+                self._on_reload = None
 
 
 SIGNALS = Signals()

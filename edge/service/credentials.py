@@ -42,7 +42,7 @@ class CredentialWatch:
         return next((path for path, facts in self._started.items() if facts_of(path) != facts), None)
 
     @contextmanager
-    def watching(self, on_change: Callable[[], None], *, poll_s: float = POLL_S) -> Iterator[None]:
+    def watching(self, on_change: Callable[[], object], *, poll_s: float = POLL_S) -> Iterator[None]:
         """Call `on_change` on a thread of its own after each change, while the `with` block runs."""
         if not self._started:
             yield
@@ -56,7 +56,7 @@ class CredentialWatch:
             stop.set()
             watcher.join(poll_s)  # `on_change` may take longer than a stop may wait
 
-    def _watch(self, on_change: Callable[[], None], poll_s: float, stop: threading.Event) -> None:
+    def _watch(self, on_change: Callable[[], object], poll_s: float, stop: threading.Event) -> None:
         handled = before = self._started
         while not stop.wait(poll_s):
             found = {path: facts_of(path) for path in self._started}

@@ -46,6 +46,8 @@ def main() -> int:
         print("make soak: expected mosquitto, found none: make setup-system", file=sys.stderr)  # noqa: T201  # for the user
         return 2
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # broker and device end, too
+    # A handler, since the device inherits a signal that is ignored, as by nohup, and would then never reload.
+    signal.signal(signal.SIGHUP, lambda *_: None)
     script = write_short_script(options.seed) if options.short else write_script(options.seed, options.days)
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.keep or Path(temporary, "soak")

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sys
+import threading
 
 import pytest
 
@@ -61,6 +62,28 @@ def test_standard_error_is_silenced_only_while_opening(write_package, capfd, lin
     name = write_package("talking_interpreter", line)
     with contextlib.suppress(ModelError):
         open_interpreter(CONTENT, package=name)
+    os.write(2, b"ours")
+    assert capfd.readouterr().err == "ours"
+
+
+def test_standard_error_is_there_after_two_threads_opened_models(write_package, capfd):
+    """The thread that begins last also ends last, if it may: it would restore what the first one had put there."""
+    name = write_package("waiting_interpreter", "__import__('threading').current_thread().wait()")
+    first, second = (threading.Thread(target=open_interpreter, args=[CONTENT], kwargs={"package": name}) for _ in "12")
+    overlap = threading.Event()
+
+    def begin_the_second():
+        second.start()
+        overlap.wait(0.5)
+
+    def outlast_the_first():
+        overlap.set()
+        first.join()
+
+    first.wait, second.wait = begin_the_second, outlast_the_first
+    first.start()
+    first.join()
+    second.join()
     os.write(2, b"ours")
     assert capfd.readouterr().err == "ours"
 

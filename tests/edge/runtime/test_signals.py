@@ -212,3 +212,39 @@ def test_another_command_ends_with_the_signals_exit_code(start, number):
     program.send(number)
     assert program.process.wait(LIMIT_S) == 128 + number
     assert "Traceback" not in program.output
+
+
+def test_a_second_reload_is_left_to_the_next_run():
+    """A run that ends for a reload has read its settings: what they say by then is read once more by the next run."""
+    program = """
+import threading
+from edge.runtime.signals import Signals
+
+signals, reloads, is_done = Signals(), [], threading.Event()
+signals.install(hang_up_reloads=True)
+
+def first():
+    reloads.append("first")
+    return True
+
+def second():
+    reloads.append("second")
+    is_done.set()
+    return True
+
+with signals.on_stop(lambda: None, reload=first):
+    signals.reload()
+    signals.reload()
+with signals.on_stop(lambda: None, reload=second):
+    is_done.wait(%g)
+print(*reloads)
+"""
+    run = subprocess.run(  # noqa: S603  # ours
+        [sys.executable, "-c", program % LIMIT_S],
+        capture_output=True,
+        text=True,
+        timeout=2 * LIMIT_S,
+        env={**os.environ, "PYTHONPATH": str(BUNDLED_MODEL.parents[1])},
+        check=False,
+    )
+    assert (run.stdout, run.stderr) == ("first second\n", "")
