@@ -18,6 +18,10 @@ BREAKS = [
 """Beginnings of the output lines after which the installer is killed."""
 
 
+MINE = '[source]\nwidth = 320\n[log]\npath = "/var/log/edge-emotion/readings.jsonl"\n'
+"""Settings of a user's own."""
+
+
 def versions(place):
     return {path.name.partition("-")[0] for path in (place / "opt/edge-emotion/versions").iterdir()}
 
@@ -25,7 +29,7 @@ def versions(place):
 def test_upgrades_switch_and_keep_the_configuration(install, release, place, installed):  # noqa: ARG001  # the fixture installs it
     """An upgrade keeps the configuration, writes a changed default next to it, and keeps one old version."""
     mine = place / "etc/edge-emotion/edge.toml"
-    mine.write_text("[source]\nwidth = 320\n")
+    mine.write_text(MINE)
     assert install(release("1.1.0")).returncode == 0
     assert current(place).startswith("1.1.0-")
     assert not mine.with_name("edge.toml.new").exists()
@@ -34,7 +38,7 @@ def test_upgrades_switch_and_keep_the_configuration(install, release, place, ins
     default.write_text(default.read_text() + "\n# something new\n")
     done = install(folder)
     assert current(place).startswith("1.2.0-")
-    assert mine.read_text() == "[source]\nwidth = 320\n"
+    assert mine.read_text() == MINE
     assert mine.with_name("edge.toml.new").read_text() == default.read_text()
     assert "keeping /etc/edge-emotion/edge.toml; the new default is next to it as edge.toml.new" in done.stdout
     assert versions(place) == {"1.1.0", "1.2.0"}

@@ -76,6 +76,9 @@ def parts_of(kind, seen=None):
     inner = list(typing.get_args(kind))
     if is_dataclass(kind) or (inspect.isclass(kind) and issubclass(kind, msgspec.Struct)):
         inner += typing.get_type_hints(kind).values()
+    alias = typing.get_origin(kind) or kind
+    if hasattr(alias, "__value__"):  # a type alias, as NDArray is from numpy 2.5 on
+        inner.append(alias.__value__)
     for part in inner:
         parts_of(part, seen)
     return seen

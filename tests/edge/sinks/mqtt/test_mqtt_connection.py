@@ -11,7 +11,8 @@ from certificates import OPENSSL, Authority
 
 pytest.importorskip("paho.mqtt", reason="paho-mqtt is not installed")
 
-from edge.sinks.mqtt.broker import BrokerConfig
+from edge.settings.sinks import MqttSettings
+from edge.sinks.mqtt.broker import BrokerConfig, read_broker_config
 from edge.sinks.mqtt.connection import Connection
 from edge.sinks.mqtt.publisher import IN_FLIGHT, SpoolSender
 from edge.sinks.mqtt.spool import Spool
@@ -41,8 +42,9 @@ def test_messages_that_share_a_tls_record_are_received_at_once(tmp_path):
     with create_server(("127.0.0.1", 0)) as server:
         thread = threading.Thread(target=serve, args=(server,))
         thread.start()
-        trust = ssl.create_default_context(cafile=authority.file)
-        broker = BrokerConfig("127.0.0.1", server.getsockname()[1], None, None, trust)
+        address, port = server.getsockname()
+        settings = MqttSettings(host=address, port=port, tls=True, ca_file=str(authority.file))
+        broker = read_broker_config(settings, "pi", None)
         with Connection(broker, client_id="pi") as connection:
             connection.connect()
             began_s = time.monotonic()
