@@ -12,7 +12,8 @@
     │   └── OutputClosedError       0  the reader of standard output has ended, as in `| head`
     ├── ServiceError                3  the service does not respond
     ├── ModelError                  4  a model or its manifest cannot be used
-    └── StuckError                  5  a thread did not end after it was stopped
+    ├── StuckError                  5  a thread did not end after it was stopped
+    └── ShortageError               6  the system gives no more memory, or no further thread
 
 Every message is one line: what was expected, what was found and what to do.
 Exit code 0 is success (a stop by `q`, Ctrl-C or SIGTERM included); 1 is any error that is not in this tree.
@@ -95,6 +96,12 @@ class StuckError(EdgeError):
     """A thread that did not end in time."""
 
     exit_code = 5
+
+
+class ShortageError(EdgeError):
+    """Memory, or a thread, that the system refuses."""
+
+    exit_code = 6
 
 
 def printable(text: str) -> str:

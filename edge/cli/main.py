@@ -1,7 +1,8 @@
 """The command line: configures logging, runs a command, and turns every error into one line and an exit code.
 
 Exit codes: 0 success (the stop of a run by `q` or a signal included), 1 an unexpected error, 2 configuration or command
-line, 3 camera, file or log, 4 model, 5 a thread that did not end, 128 + N a command that signal N ended.
+line, 3 camera, file or log, 4 model, 5 a thread that did not end, 6 too little memory, 128 + N a command that signal N
+ended.
 """
 
 import argparse
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from edge.cli.parser import new_parser
 from edge.cli.streams import CLOSED, drop_output
+from edge.device.memory import RUN_BYTES, require_address_space, shortage_of
 from edge.errors import EdgeError, OutputClosedError
 from edge.runtime.signals import SIGNALS
 from edge.service.journal import JournalHandler, LineFormatter, is_journal
@@ -40,16 +42,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.DEBUG if options.debug else logging.INFO, handlers=[handler])
     try:
         return COMMANDS[options.command](options)
-    except EdgeError as error:
-        return _log_error(error, error.exit_code, debug=options.debug)
     except KeyboardInterrupt:
         return SIGNALS.exit_code(options.command)
-    except Exception as error:  # noqa: BLE001  # any other error is one line for the user, with its traceback on request
+    except Exception as error:  # noqa: BLE001  # each is one line for the user, with its traceback on request
         if isinstance(error, OSError) and error.errno in CLOSED:
             # The reader of the console or the summary has ended: do not try again at exit.
             drop_output()
             return OutputClosedError.exit_code
-        return _log_error(error, 1, debug=options.debug)
+        return _log_error(shortage_of(error) or error, debug=options.debug)
 
 
 def _run_stage(words: list[str]) -> int:
@@ -58,16 +58,18 @@ def _run_stage(words: list[str]) -> int:
         return run_stage(words[0], words[1:])
     except EdgeError as error:
         logging.basicConfig(format="%(message)s")
-        return _log_error(error, error.exit_code, debug=False)
+        return _log_error(error, debug=False)
 
 
 _UMASK = 0o027
 """Permission bits that no file of a run has, whatever the user's umask allows: a log tells who was there, and when."""
 
 
-def _log_error(error: Exception, exit_code: int, *, debug: bool) -> int:
+def _log_error(error: Exception, *, debug: bool) -> int:
+    """Report an error, and return the exit code."""
     if SIGNALS.has_raised:
         raise error  # the entry point knows that the signal is the reason
+    exit_code = error.exit_code if isinstance(error, EdgeError) else 1
     if exit_code:
         kind = "" if isinstance(error, EdgeError) else f"unexpected {type(error).__name__}: "
         logging.getLogger("edge").error("%s%s", kind, error, exc_info=error if debug else None)
@@ -75,6 +77,7 @@ def _log_error(error: Exception, exit_code: int, *, debug: bool) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    require_address_space(RUN_BYTES)
     from edge.cli.run import run
     from edge.pipeline.sinks import ViewOptions
     from edge.service.credentials import CredentialWatch, credential_files

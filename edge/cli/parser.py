@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 _MAX_SECONDS = 3600
 _MAX_PORT = 65535
-_EXIT_CODES = "exit codes: 0 success, 2 configuration, 3 camera, file or log, 4 model, 5 a thread that did not end"
+_EXIT_CODES = (
+    "exit codes: 0 success, 2 configuration, 3 camera, file or log, 4 model, 5 a thread that did not end, "
+    "6 too little memory"
+)
 
 
 def new_parser() -> argparse.ArgumentParser:

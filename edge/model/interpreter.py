@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 from numpy.typing import NDArray
 
+from edge.device.memory import is_shortage, is_used_up, new_shortage
 from edge.device.packages import install_command
-from edge.errors import ModelError
+from edge.errors import EdgeError, ModelError
 
 Package = Literal["auto", "ai-edge-litert", "tflite-runtime"]
 
@@ -30,6 +31,7 @@ def open_interpreter(content: bytes, *, package: Package = "auto") -> tuple[Any,
 
     Raises:
         ModelError: no package is installed, or `content` is not a model that it can open.
+        ShortageError: there is too little memory.
     """
     if content[4:8] != FILE_IDENTIFIER:
         raise ModelError(f"expected a TFLite model, found {len(content)} bytes of something else: convert it again")
@@ -38,7 +40,9 @@ def open_interpreter(content: bytes, *, package: Package = "auto") -> tuple[Any,
     for name in candidates:
         try:
             module = importlib.import_module(MODULES[name])
-        except Exception as error:  # noqa: BLE001  # its compiled parts may raise anything if they do not fit the system
+        except Exception as error:  # its compiled parts may raise anything if they do not fit the system
+            if is_shortage(error):
+                raise new_shortage(error) from error
             problems.append(f"{name}: {error}")
             continue
         try:
@@ -92,15 +96,17 @@ class SharedModel:
                 raise interpreter_error(error, "it cannot be run") from error
 
 
-def interpreter_error(error: Exception, problem: str) -> ModelError:
+def interpreter_error(error: Exception, problem: str) -> EdgeError:
     """Return what an interpreter has raised as an error for the user.
 
     Args:
         error: of any type: a model that a manifest describes wrongly, or that was made to do harm, may raise anything.
         problem: what cannot be done with the model.
     """
-    if isinstance(error, ModelError):
+    if isinstance(error, EdgeError):
         return error
+    if is_used_up():  # TFLite names no reason
+        return new_shortage(error)
     lines = str(error).strip().splitlines()
     reason = lines[0] if lines else type(error).__name__
     return ModelError(f"expected a TFLite model, and {problem}: {reason}")

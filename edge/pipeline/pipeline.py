@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edge.counters import Counters
+from edge.device.memory import shortage_of
 from edge.device.run_clock import RunClock
 from edge.device.sensors import Sensors
 from edge.device.thermal import ThermalThrottle
@@ -204,8 +205,9 @@ class Pipeline:
             self._workers.run(stop=self._stop, check=self._check, check_every_s=CHECK_EVERY_S)
         finally:
             if not self._stopping.is_set():
-                self._closer.start()
-            self._closer.join(JOIN_TIMEOUT_S)
+                self._close_source()
+            if self._closer.ident is not None:  # it was started
+                self._closer.join(JOIN_TIMEOUT_S)
 
     def _capture(self) -> None:
         while (frame := self._read()) is not None:
@@ -406,14 +408,22 @@ class Pipeline:
         if self._watch is not None:
             self._watch.stopping()
         self._rate_limiter.close()
-        self._closer.start()
         self._frames.close(discard=True)
         self._to_scan.close(discard=True)
         self._tracked.close(discard=True)
+        self._close_source()
+
+    def _close_source(self) -> None:
+        try:
+            self._closer.start()
+        except RuntimeError:  # the system gives no further thread
+            self._source.close()
 
 
-def _source_error(source: Source, error: Exception) -> SourceError:
+def _source_error(source: Source, error: Exception) -> EdgeError:
     """Return what a source's driver or decoder has raised as an error for the user."""
     if source.live:
         return camera_error(source.name, error)
-    return SourceError(f"{source.name}: expected the next frame, found {type(error).__name__}: {error}: check the file")
+    return shortage_of(error) or SourceError(
+        f"{source.name}: expected the next frame, found {type(error).__name__}: {error}: check the file"
+    )

@@ -126,9 +126,9 @@ class Workers:
             Exception: what a worker or `check` failed with.
         """
         failure: BaseException | None = None
-        for worker in self._workers:
-            worker.start()
         try:
+            for worker in self._workers:
+                worker.start()  # fails where the system gives no further thread: then those before it are stopped
             while not self._over():
                 try:
                     self._wake.get(timeout=check_every_s)
@@ -167,7 +167,8 @@ class Workers:
         """
         deadline = time.monotonic() + JOIN_TIMEOUT_S
         for worker in self._workers:
-            worker.join(max(0.0, deadline - time.monotonic()))
+            if worker.ident is not None:  # it was started
+                worker.join(max(0.0, deadline - time.monotonic()))
         alive = [worker for worker in self._workers if worker.is_alive()]
         for worker in alive:
             if worker.optional:

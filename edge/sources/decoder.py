@@ -20,7 +20,7 @@ import cv2
 import msgspec
 import numpy as np
 
-from edge.device.memory import private_bytes
+from edge.device.memory import private_bytes, spare_address_space
 from edge.sources.base import silence_opencv
 from edge.sources.content import HEAD_BYTES, UnreadableContentError, picture_format
 from edge.sources.picture import BYTES_PER_PIXEL, DECODED_FACTOR, Picture, check_file_size, decode_picture
@@ -261,15 +261,23 @@ def take_printed_output() -> list[str]:
 def limit_memory(max_pixels: int) -> None:
     """Limit the memory that this process may take from now on, and let the system end it first if there is none."""
     limit = private_bytes() + _WORKING_BYTES + DECODED_FACTOR * max_pixels * _BYTES_PER_DECODED_PIXEL
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (_MAX_OUTPUT, _MAX_OUTPUT))  # of what libraries write
+    _lower_limit(resource.RLIMIT_DATA, limit)
+    _lower_limit(resource.RLIMIT_CORE, 0)
+    _lower_limit(resource.RLIMIT_FSIZE, _MAX_OUTPUT)  # of what libraries write
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
+def _lower_limit(kind: int, limit: int) -> None:
+    """Set a limit for good, or leave it as it is where it is lower already."""
+    before = [value for value in resource.getrlimit(kind) if value != resource.RLIM_INFINITY]
+    lowest = min([limit, *before])
+    resource.setrlimit(kind, (lowest, lowest))
+
+
 def main() -> None:
     """Serve the process that started this one until it closes the socket."""
+    spare_address_space()
     arguments = msgspec.json.decode(sys.argv[1], type=Arguments)
     silence_opencv()
     cv2.setNumThreads(1)

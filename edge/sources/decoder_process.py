@@ -17,6 +17,8 @@ from typing import BinaryIO, TypeVar
 import msgspec
 import numpy as np
 
+from edge.device.memory import says_shortage, shortage_of
+from edge.errors import ShortageError
 from edge.sources.content import UnreadableContentError
 from edge.sources.decoder import (
     MAX_MESSAGE,
@@ -77,6 +79,7 @@ class DecoderProcess:
 
         Raises:
             DecoderCrashError: The system cannot start it.
+            ShortageError: The system gives too little memory for it. A request may raise this as well.
         """
         self._closed = False
         self._lock = threading.Lock()  # held during a request: `close` must not free the socket meanwhile
@@ -86,6 +89,8 @@ class DecoderProcess:
                 max_pixels, os.environ if environment is None else environment
             )
         except (OSError, OverflowError, ValueError) as error:
+            if (shortage := shortage_of(error)) is not None:
+                raise shortage from error
             raise DecoderCrashError(f"the decoder's process cannot be started: {error}") from error
         self._control.settimeout(timeout_s)
         self._output = os.fdopen(output, "rb")
@@ -216,7 +221,7 @@ class DecoderProcess:
         if self._closed:
             return None
         if not message:
-            raise DecoderCrashError(self._describe_end())
+            raise self._end_error()
         reply = _REPLIES.decode(message)
         if isinstance(reply, Refused):
             raise UnreadableContentError(reply.found, kind=reply.kind)
@@ -234,19 +239,22 @@ class DecoderProcess:
         full_size = (reply.full_width, reply.full_height)
         return Picture(gray, color, full_size, reply.lacks_end, reply.messages, reply.position_s, reply.number)
 
-    def _describe_end(self) -> str:
+    def _end_error(self) -> DecoderCrashError | ShortageError:
+        """Return why the process has ended, or no longer responds."""
         try:
             code = self._process.wait(_EXIT_TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            return "the decoder no longer responds"
+            return DecoderCrashError("the decoder no longer responds")
         if code == -signal.SIGKILL:
-            return "the system has ended the decoder, as it does when memory runs out"
+            return DecoderCrashError("the system has ended the decoder, as it does when memory runs out")
         if code < 0:
-            return f"the decoder has crashed ({signal.Signals(-code).name})"
+            return DecoderCrashError(f"the decoder has crashed ({signal.Signals(-code).name})")
         self._output.seek(0)
         lines = self._output.read().decode("utf-8", "replace").split("\n")
         said = next((line for line in reversed(lines) if line.strip()), "without a message")
-        return f"the decoder has ended with exit code {code}: {said.strip()}"
+        if says_shortage(said):
+            return ShortageError(f"expected more memory for the decoder's process, found: {said.strip()}: free some")
+        return DecoderCrashError(f"the decoder has ended with exit code {code}: {said.strip()}")
 
 
 def _start(
@@ -263,7 +271,7 @@ def _start(
         # -P and no current folder: a file there must not pass for one of our modules.
         process = subprocess.Popen(  # noqa: S603  # our own words
             [sys.executable, "-P", "-m", "edge.sources.decoder", msgspec.json.encode(arguments).decode()],
-            env=dict(environment) | {"PYTHONPATH": os.pathsep.join(_python_path())},
+            env=dict(environment) | {"PYTHONPATH": os.pathsep.join(_python_path()), "OPENBLAS_NUM_THREADS": "1"},
             pass_fds=(theirs.fileno(), pixels),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

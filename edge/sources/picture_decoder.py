@@ -4,6 +4,7 @@ import os
 import threading
 from typing import BinaryIO
 
+from edge.errors import ShortageError
 from edge.sources.content import UnreadableContentError
 from edge.sources.decoder_process import REPLY_TIMEOUT_S, DecoderCrashError, DecoderProcess
 from edge.sources.picture import Picture
@@ -35,6 +36,7 @@ class PictureDecoder:
 
         Raises:
             UnreadableContentError: It cannot be decoded. If the process has crashed, the next picture gets a new one.
+            ShortageError: The process gets too little memory.
         """
         if isinstance(picture, bytes):
             with os.fdopen(os.memfd_create("picture"), "w+b", buffering=0) as file:
@@ -43,6 +45,9 @@ class PictureDecoder:
         try:
             process = self._take_process()
             return None if process is None else process.decode_picture(picture, color=color)
+        except ShortageError:
+            self._end_process()
+            raise
         except DecoderCrashError as error:
             self._end_process()
             raise UnreadableContentError(str(error), kind="decoder failed") from error

@@ -188,9 +188,11 @@ def _open(path: Path, *, color: bool, max_megapixels: float) -> tuple[DecoderPro
             decoder = DecoderProcess(round(max_megapixels * 1e6))
         except DecoderCrashError as error:
             raise MediaError(f"{path}: {error}") from error
-        try:
-            opened = decoder.open_video(file, color=color)
-        except (UnreadableContentError, DecoderCrashError) as error:
-            decoder.close()
-            raise MediaError(f"{path}: expected a video, found {error}: convert it, or copy it again") from error
+        with ExitStack() as undo:
+            undo.callback(decoder.close)
+            try:
+                opened = decoder.open_video(file, color=color)
+            except (UnreadableContentError, DecoderCrashError) as error:
+                raise MediaError(f"{path}: expected a video, found {error}: convert it, or copy it again") from error
+            undo.pop_all()
     return decoder, opened

@@ -249,7 +249,7 @@ def _ious(face: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.
 
 def _map_face(face: NDArray[np.float64], score: float, to_image: Affine) -> Detection:
     """Turn a face, (8, 2) in net pixels, into a detection in the image, framed as the Haar cascade frames it."""
-    right_eye, left_eye, _, mouth = face[2:6] @ to_image[:, :2].T + to_image[:, 2]
+    right_eye, left_eye, _, mouth = np.einsum("ij,kj->ik", face[2:6], to_image[:, :2]) + to_image[:, 2]
     eyes = (right_eye + left_eye) / 2
     scale = math.hypot(*to_image[:, 0])
     side = max(SIDE_FACTOR * float(face[SIZE].mean()) * scale, PROFILE_SIDE * math.dist(eyes, mouth))

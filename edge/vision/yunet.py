@@ -117,7 +117,8 @@ class YuNetDetector(Detector):
 
 def _map_face(row: NDArray[np.float64], to_image: Affine) -> Detection:
     """Turn a face in net pixels into a detection in the image, framed as the Haar cascade frames it."""
-    points = row[4:14].reshape(5, 2) @ to_image[:, :2].T + to_image[:, 2]
+    # No `@`: BLAS would reserve memory for it, and wait for ever where there is none.
+    points = np.einsum("ij,kj->ik", row[4:14].reshape(5, 2), to_image[:, :2]) + to_image[:, 2]
     (right_eye, left_eye), mouth = points[:2], points[3:5].mean(axis=0)
     eyes = (right_eye + left_eye) / 2
     side = SIDE_FACTOR * float(row[2:4].mean()) * math.hypot(*to_image[:, 0])

@@ -1,10 +1,18 @@
-"""Memory is limited within a block and free again after it."""
+"""Memory is limited within a block and free again after it; a shortage is recognized and named."""
 
+import errno
+import os
 import resource
+import subprocess
+import sys
 
+import cv2
 import pytest
+from waiting import LIMIT_S
 
-from edge.device.memory import limited_memory, private_bytes
+from edge.device.memory import limited_memory, private_bytes, shortage_of
+from edge.errors import ModelError
+from edge.model.bundled import BUNDLED_MODEL
 
 MB = 1 << 20
 
@@ -38,3 +46,57 @@ def test_where_the_size_is_unknown_nothing_is_limited(tmp_path, monkeypatch):
     before = resource.getrlimit(resource.RLIMIT_DATA)
     with limited_memory(0):
         assert resource.getrlimit(resource.RLIMIT_DATA) == before
+
+
+def raised_from(error, cause):
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        ImportError("libx.so: failed to map segment from shared object"),
+        ImportError("\n\nIMPORTANT: read this\n\nlibx.so: cannot allocate memory in static TLS block"),
+        RuntimeError("can't start new thread"),
+        RuntimeError("std::bad_alloc"),
+        cv2.error("alloc.cpp:73: error: (-4:Insufficient memory) Failed to allocate 9 bytes in function 'f'"),
+        raised_from(ValueError("numpy"), ImportError("libx.so: failed to map segment from shared object")),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_shortage_is_recognized(error):
+    """However a library reports it, the message names what was expected, what was found and what to do."""
+    shortage = shortage_of(error)
+    assert str(shortage).startswith("expected more memory, or another thread, found ")
+    assert str(shortage).endswith(": raise the limit, or end other programs")
+    assert "read this" not in str(shortage)
+    assert shortage.exit_code == 6
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("no"), FileNotFoundError(errno.ENOENT, "no such file", "bad_alloc.mp4"), ModelError("bad_alloc")],
+)
+def test_other_errors_are_no_shortage(error):
+    """A file's name that reads like a shortage is none, and our own errors name their reason themselves."""
+    assert shortage_of(error) is None
+
+
+@pytest.mark.parametrize("megabytes", [100, 400])
+def test_address_space_is_required_before_it_is_needed(megabytes):
+    """Under a limit of 200 MB, 100 MB can be had, and 400 are refused with the limit in the message."""
+    code = f"from edge.device.memory import *; require_address_space({megabytes} << 20)"
+    done = subprocess.run(  # noqa: S603  # ours
+        ["prlimit", f"--as={200 * MB}", sys.executable, "-c", code],  # noqa: S607  # of the system
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(BUNDLED_MODEL.parents[1])},
+    )
+    refusal = "expected 400 MB of address space, found a limit of 200 MB (ulimit -v): raise the limit"
+    assert (refusal in done.stderr) == (megabytes == 400)
+    assert done.returncode == (megabytes == 400)

@@ -2,12 +2,14 @@
 
 import contextlib
 import os
+import subprocess
 import sys
 import threading
 
 import pytest
+from waiting import LIMIT_S
 
-from edge.errors import ModelError
+from edge.errors import ModelError, ShortageError
 from edge.model.bundled import BUNDLED_MODEL
 from edge.model.interpreter import MODULES, open_interpreter
 from edge.model.manifest import read_model
@@ -54,6 +56,37 @@ def test_a_failing_interpreter_is_a_one_line_error(write_package, line, words):
         open_interpreter(CONTENT, package=name)
     assert str(caught.value).endswith(words)
     assert name in str(caught.value)
+
+
+def test_a_package_that_finds_no_memory_is_not_missing(tmp_path, monkeypatch):
+    """Whoever has too little memory to load the package is not told to install it."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(MODULES, "heavy", "heavy_interpreter")
+    (tmp_path / "heavy_interpreter.py").write_text("raise ImportError('libx.so: failed to map segment')")
+    with pytest.raises(ShortageError, match=r"expected more memory.*libx.so: failed to map segment"):
+        open_interpreter(CONTENT, package="heavy")
+
+
+def test_a_model_that_cannot_be_opened_for_lack_of_memory_is_not_damaged(tmp_path):
+    """TFLite does not say why it cannot open a model: whether any memory is left tells."""
+    (tmp_path / "small.py").write_text(
+        "import mmap, resource\n\n\nclass Interpreter:\n"
+        "    def __init__(self, **_options):\n"
+        "        used = int(open('/proc/self/statm').read().split()[0]) * mmap.PAGESIZE\n"
+        "        resource.setrlimit(resource.RLIMIT_AS, (used + (8 << 20),) * 2)\n"
+        "        raise RuntimeError('failed to prepare')\n"
+    )
+    code = (
+        "from edge.model.interpreter import MODULES, open_interpreter\n"
+        "MODULES['small'] = 'small'\n"
+        "try:\n    open_interpreter(b'0000TFL3', package='small')\n"
+        "except Exception as error:\n    print(type(error).__name__, error)"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(BUNDLED_MODEL.parents[1])])}
+    done = subprocess.run(  # noqa: S603  # ours
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=LIMIT_S, check=True, env=environment
+    )
+    assert done.stdout.startswith("ShortageError expected more memory, or another thread, found a limit of"), done
 
 
 @pytest.mark.parametrize("line", ["os.write(2, b'INFO: ready')", "os.write(2, b'ERROR'), 1 / 0"])

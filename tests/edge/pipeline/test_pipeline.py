@@ -12,7 +12,7 @@ from waiting import LIMIT_S, wait_for
 
 from edge.counters import Counters
 from edge.device.run_clock import RunClock
-from edge.errors import CameraError, ModelError, SourceError, StuckError
+from edge.errors import CameraError, ModelError, ShortageError, SourceError, StuckError
 from edge.pipeline.build import build_steps
 from edge.pipeline.pipeline import Pipeline
 from edge.records import Frame
@@ -337,16 +337,32 @@ def test_a_paused_process_does_not_blame_the_camera(steps, is_reopened):
 @pytest.mark.parametrize("kind", [ValueError, cv2.error, MemoryError, OSError])
 @pytest.mark.parametrize("live", [True, False])
 def test_what_a_driver_or_decoder_raises_is_an_error_for_the_user(steps, kind, live):
-    """An error of foreign code ends a run that does not reopen its source with a message and exit code 3."""
+    """An error of foreign code ends a run that does not reopen its source with a message and exit code 3, or 6."""
 
     class Foreign(SceneSource):
         def read(self):
             raise kind("the driver failed")
 
     source = Foreign(make_scene("one"), live=live)
-    with pytest.raises(SourceError, match=rf"scene:one: .*{kind.__name__}: .*the driver failed") as caught:
+    if kind is MemoryError and not live:
+        expected, exit_code, message = ShortageError, 6, "expected more memory.*the driver failed"
+    else:
+        expected, exit_code, message = SourceError, 3, rf"scene:one: .*{kind.__name__}: .*the driver failed"
+    with pytest.raises(expected, match=message) as caught:
         pipeline(source, steps, Collect()).run()
-    assert caught.value.exit_code == 3
+    assert caught.value.exit_code == exit_code
+
+
+def test_a_run_whose_threads_cannot_start_closes_its_source(steps):
+    """Where the system gives no thread, the run ends with that error, and its source is closed without one."""
+    source = scene_source()
+    before = threading.stack_size(1 << 47)  # more than any address space
+    try:
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            pipeline(source, steps, Collect()).run()
+    finally:
+        threading.stack_size(before)
+    assert source.read() is None
 
 
 @pytest.mark.parametrize("shape", [(0, 0), (10, 3000), (1, 1), (17, 33), (16, 3000), (3000, 16)])

@@ -227,3 +227,24 @@ def test_the_first_error_wins_over_a_stuck_thread():
     with pytest.raises(CameraError, match="cause"):
         run(workers)
     release.set()
+
+
+def test_a_thread_that_cannot_start_stops_those_before_it(monkeypatch):
+    """Where the system gives no further thread, the workers that run already are stopped and waited for."""
+    workers, stop_event, start = Workers(), threading.Event(), threading.Thread.start
+    before = threading.stack_size()
+
+    def start_the_last(thread):
+        start(thread)
+        threading.stack_size(1 << 47)  # more than any address space
+
+    monkeypatch.setattr(threading.Thread, "start", start_the_last)
+    for name in ("first", "second", "third"):
+        workers.add(name, stop_event.wait, ends=[])
+    try:
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            run(workers, stop=stop_event.set)
+    finally:
+        threading.stack_size(before)
+    assert stop_event.is_set()
+    assert not worker_threads() & {"first", "second", "third"}

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from waiting import wait_for
 
-from edge.errors import MediaError
+from edge.errors import MediaError, ShortageError
 from edge.sources.content import UnreadableContentError
 from edge.sources.decoder_process import DecoderCrashError, DecoderProcess
 from edge.sources.images import ImageSource
@@ -93,6 +93,48 @@ def test_an_image_beyond_the_memory_limit_is_refused(decoder, picture, suffix):
     resource.prlimit(decoder._process.pid, resource.RLIMIT_DATA, (20 << 20, 20 << 20))
     with large.open("rb") as file, pytest.raises((UnreadableContentError, DecoderCrashError)):
         decoder.decode_picture(file, color=True)
+
+
+@pytest.fixture
+def limit_children(tmp_path, monkeypatch):
+    """Set a limit for processes of Python that are started from now on."""
+
+    def limit(kind, size):
+        line = f"import resource; resource.setrlimit(resource.{kind}, ({size}, {size}))"
+        (tmp_path / "sitecustomize.py").write_text(line)
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    return limit
+
+
+@pytest.mark.slow
+def test_a_decoder_that_finds_no_memory_to_start_ends_the_run(limit_children, picture, write_clip):
+    """Neither a picture nor a video is blamed, or left out, if its decoder has too little memory to start."""
+    clip = write_clip()
+    limit_children("RLIMIT_AS", 100 << 20)
+    with pytest.raises(ShortageError, match=r"expected more memory for the decoder's process, found: .*ImportError"):
+        ImageSource(picture)
+    with pytest.raises(ShortageError, match="expected more memory for the decoder's process"):
+        VideoSource(clip)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.getuid() != 0, reason="takes another user's rights, which only root can")
+def test_lower_limits_of_the_user_stay(picture):
+    """The decoder's own limits raise none that the user was given, which it may not: it starts with the lower ones."""
+    code = (
+        "import sys; from pathlib import Path; from edge.sources.images import ImageSource\n"
+        "print(ImageSource(Path(sys.argv[1])).read().gray.shape)"
+    )
+    limits = ["prlimit", f"--data={300 << 20}"]
+    nobody = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--reset-env"]
+    done = subprocess.run(  # noqa: S603  # ours
+        [*limits, *nobody, "env", f"PYTHONPATH={ROOT}", sys.executable, "-c", code, picture],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "(8, 12)\n", done.stderr
 
 
 def test_a_refused_file_leaves_the_decoder_alive(decoder, picture, tmp_path):
