@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from edge.device.memory import limited_memory
+from edge.device.zip_files import ArchiveLimitError, open_zip, unpacked_bytes
 
 MAX_BYTES = 2 << 30
 """Largest net that is loaded, unpacked, bytes; VGG16 with its optimizer takes a tenth of this."""
@@ -16,8 +17,6 @@ MAX_CONFIG_BYTES = 16 << 20
 _MORE_BYTES, _FACTOR = 1 << 30, 6
 """Memory that loading may take: this, and so many times what the file holds: its bytes, the net, and the optimizer's
 two values a weight, some of them twice for a moment."""
-
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 class TooLargeError(Exception):
@@ -46,11 +45,12 @@ def _unpacked_bytes(path: Path) -> int:
     """
     size = path.stat().st_size
     if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-        size = sum(member.file_size for member in members)
-        if any(member.compress_type not in _METHODS for member in members):
-            raise TooLargeError("files that are neither stored nor deflated")
+        try:
+            with path.open("rb") as file, open_zip(file) as archive:
+                members = archive.infolist()
+            size = unpacked_bytes(members)
+        except ArchiveLimitError as error:
+            raise TooLargeError(f"an archive: {error}") from error
         config = max((member.file_size for member in members if member.filename.endswith(".json")), default=0)
         if config > MAX_CONFIG_BYTES:
             raise TooLargeError(f"a description of {config >> 20} MB, more than {MAX_CONFIG_BYTES >> 20} MB")

@@ -9,6 +9,8 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 
+from edge.device.zip_files import MAX_LIST_BYTES, open_zip, unpacked_bytes
+
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a ZIP archive can hold. Every file gets it, so that equal content gives equal bytes."""
 
@@ -18,11 +20,8 @@ DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, Value
 MAX_BYTES = 1 << 20
 """Largest attached file that is read, bytes; a manifest has a few thousand. A small archive can hold gigabytes."""
 
-MAX_ARCHIVE_BYTES = 4 << 20
-"""Largest archive of attached files, bytes: its list of files takes ten times its size in memory."""
-
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""Ways in which a file may be packed. The others are rare, and take as much memory as the archive asks for."""
+MAX_ARCHIVE_BYTES = MAX_LIST_BYTES
+"""Largest archive of attached files, bytes."""
 
 
 def attach(flatbuffer: bytes, files: Mapping[str, bytes]) -> bytes:
@@ -44,7 +43,7 @@ def detach(model: bytes, name: str) -> tuple[bytes, bytes | None]:
     if not zipfile.is_zipfile(end):
         return model, None
     try:
-        with zipfile.ZipFile(end) as archive:
+        with open_zip(end) as archive:
             files = archive.infolist()
             start = min((file.header_offset for file in files), default=len(end.getbuffer()))
             if start < 0:
@@ -57,10 +56,6 @@ def detach(model: bytes, name: str) -> tuple[bytes, bytes | None]:
 
 
 def _read(archive: zipfile.ZipFile, file: zipfile.ZipInfo) -> bytes:
-    if file.compress_type not in _METHODS:
-        raise ValueError(f"expected {file.filename} stored or deflated, found it packed otherwise")
-    with archive.open(file) as packed:
-        content = packed.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
+    if unpacked_bytes([file]) > MAX_BYTES:
         raise ValueError(f"expected {file.filename} of at most {MAX_BYTES >> 20} MB, found a larger one")
-    return content
+    return archive.read(file)

@@ -62,11 +62,3 @@ def test_a_net_that_is_much_larger_than_its_file_is_refused(rewrite):
         load_checkpoint(rewrite(with_units(200_000)))
     net = load_checkpoint(rewrite(bytes))
     assert net.predict_on_batch(np.zeros((1, 48, 48, 1), np.float32)).shape == (1, 7)
-
-
-def test_files_packed_in_another_way_are_refused(tmp_path):
-    path = tmp_path / "net.keras"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
-        archive.writestr("config.json", "{}")
-    with pytest.raises(ModelError, match="found files that are neither stored nor deflated"):
-        load_checkpoint(path)

@@ -3,13 +3,13 @@
 import hashlib
 import logging
 import os
-import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 
 from edge.device.files import atomic_write
+from train.data.npz import UnreadableArraysError, read_arrays
 from train.data.raw import RawFaces
 
 log = logging.getLogger(__name__)
@@ -19,6 +19,9 @@ FOLDER_VARIABLE = "EDGE_EMOTION_CACHE"
 
 VERSION = 1
 """Version of the cached content; incremented when the same files decode to different faces."""
+
+_MOST_BYTES = 4 << 30
+"""Largest cache that is read, bytes: the faces of a million pictures take 2.4 GB."""
 
 
 def cached(path: Path, files: Iterable[Path], read: Callable[[], RawFaces], *, variant: str = "") -> RawFaces:
@@ -76,13 +79,13 @@ def _fingerprint(path: Path) -> str:
 
 def _load(entry: Path) -> RawFaces | None:
     try:
-        with entry.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            faces = RawFaces(
-                arrays["pixels"], arrays["codes"], arrays["splits"], arrays["rows"], tuple(arrays["broken"].tolist())
-            )
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        if not entry.exists():
+            return None
+        arrays = read_arrays(entry, ["pixels", "codes", "splits", "rows", "broken"], most_bytes=_MOST_BYTES)
+        faces = RawFaces(
+            arrays["pixels"], arrays["codes"], arrays["splits"], arrays["rows"], tuple(arrays["broken"].tolist())
+        )
+    except (OSError, ValueError, UnreadableArraysError) as error:
         log.info("%s: the cached faces cannot be used (%s): decoding again", entry, error)
         return None
     log.debug("%d faces read from the cache %s", len(faces.pixels), entry)

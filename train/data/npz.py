@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+from edge.device.zip_files import open_zip, unpacked_bytes
 
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 """Readers of an array's header, by the version of its format."""
@@ -34,7 +34,7 @@ def read_arrays(
         UnreadableArraysError: the file cannot be read, lacks an array, or holds larger ones or objects.
     """
     try:
-        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+        with path.open("rb") as file, open_zip(file) as archive:
             wanted = [*names, *(name for name in optional if f"{name}.npy" in archive.namelist())]
             _check_total(sum(_check(archive, archive.getinfo(f"{name}.npy")) for name in wanted), most_bytes)
             file.seek(0)
@@ -57,14 +57,13 @@ def _check(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> int:
     Raises:
         UnreadableArraysError: its header promises more than its entry holds.
     """
-    if entry.compress_type not in _METHODS:
-        raise UnreadableArraysError(f"{entry.filename}, which is neither stored nor deflated")
+    entry_bytes = unpacked_bytes([entry])
     with archive.open(entry) as file:
         version = np.lib.format.read_magic(file)
         if version not in _HEADERS:
             raise UnreadableArraysError(f"{entry.filename} in version {version[0]} of its format")
         shape, _, dtype = _HEADERS[version](file)
     size = math.prod(shape) * dtype.itemsize
-    if dtype.itemsize == 0 or min(shape, default=0) < 0 or size > entry.file_size:
-        raise UnreadableArraysError(f"{entry.filename} of {shape} {dtype} in {entry.file_size} bytes")
-    return entry.file_size
+    if dtype.itemsize == 0 or min(shape, default=0) < 0 or size > entry_bytes:
+        raise UnreadableArraysError(f"{entry.filename} of {shape} {dtype} in {entry_bytes} bytes")
+    return entry_bytes

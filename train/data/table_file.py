@@ -8,6 +8,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from edge.device.zip_files import open_zip, unpacked_bytes
+
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
@@ -22,7 +24,6 @@ MAX_COLUMNS = 100
 _XZ_MEMORY_BYTES = 256 << 20
 """Memory that unpacking a .xz may take, bytes: four times that of its highest level."""
 
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _CHUNK_BYTES = 1 << 18
 
 
@@ -41,7 +42,7 @@ def open_table(path: Path, choose: Callable[[list[str]], str]) -> Iterator[IO[by
     with ExitStack() as stack:
         file: IO[bytes] = stack.enter_context(path.open("rb"))
         if path.suffix == ".zip":
-            file = stack.enter_context(_open_member(stack.enter_context(zipfile.ZipFile(file)), choose))
+            file = stack.enter_context(_open_member(stack.enter_context(open_zip(file)), choose))
         chunks = _unpack_xz(file) if path.suffix == ".xz" else _read(file)
         yield stack.enter_context(io.BufferedReader(_Chunks(_whole_rows(chunks))))
 
@@ -49,10 +50,8 @@ def open_table(path: Path, choose: Callable[[list[str]], str]) -> Iterator[IO[by
 def _open_member(archive: zipfile.ZipFile, choose: Callable[[list[str]], str]) -> IO[bytes]:
     """Open the table inside an archive; its declared size, which reading does not exceed, is checked first."""
     table = archive.getinfo(choose(archive.namelist()))
-    if table.file_size > MAX_TABLE_BYTES:
-        raise _too_large(table.file_size)
-    if table.compress_type not in _METHODS:
-        raise ValueError("expected a table that is stored or deflated, found one that is packed otherwise")
+    if (size := unpacked_bytes([table])) > MAX_TABLE_BYTES:
+        raise _too_large(size)
     return archive.open(table)
 
 

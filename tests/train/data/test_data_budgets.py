@@ -69,14 +69,6 @@ def test_a_table_that_needs_much_memory_to_unpack_is_refused(tmp_path, monkeypat
         read_table(path)
 
 
-def test_an_archive_packed_in_another_way_is_refused(tmp_path):
-    path = tmp_path / "fer2013.zip"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
-        archive.writestr("fer2013.csv", HEAD)
-    with pytest.raises(MediaError, match="expected a table that is stored or deflated"):
-        read_table(path)
-
-
 def test_xz_streams_follow_each_other(tmp_path):
     """Several streams with padding between them are one table, as the command xz makes it from several files."""
     face = " ".join(["7"] * 2304)
@@ -117,7 +109,7 @@ def test_arrays_packed_in_another_way_are_refused(tmp_path, method):
     np.save(array, np.zeros(3))
     with zipfile.ZipFile(tmp_path / "a.npz", "w", method) as archive:
         archive.writestr("a.npy", array.getvalue())
-    with pytest.raises(UnreadableArraysError, match=r"a\.npy, which is neither stored nor deflated"):
+    with pytest.raises(UnreadableArraysError, match=r"expected a\.npy stored or deflated"):
         read_arrays(tmp_path / "a.npz", ["a"], most_bytes=MB)
 
 
