@@ -12,6 +12,7 @@ import pytest
 from waiting import LIMIT_S, wait_for
 
 from edge.model.bundled import BUNDLED_MODEL
+from edge.runtime.signals import Signals, Stopped
 
 pytestmark = pytest.mark.slow
 
@@ -248,3 +249,12 @@ print(*reloads)
         check=False,
     )
     assert (run.stdout, run.stderr) == ("first second\n", "")
+
+
+def test_only_the_first_signal_interrupts():
+    """While the program handles the first signal, a second one raises nothing that would break off its end."""
+    signals = Signals()
+    with pytest.raises(Stopped):
+        signals._handle(signal.SIGTERM, None)
+    signals._handle(signal.SIGINT, None)
+    assert signals.received == signal.SIGTERM
