@@ -225,7 +225,7 @@ class Pipeline:
         """
         while True:
             frame = self._read_any()
-            if frame is None or not self._source.live or self._picture_check.is_usable(frame):
+            if frame is None or not self._source.is_camera or self._picture_check.is_usable(frame):
                 return frame
 
     def _read_any(self) -> Frame | None:
@@ -389,7 +389,7 @@ class Pipeline:
         if isinstance(self._source, ReopeningSource):
             if self._source.is_hung():
                 self._workers.replace("capture")
-        elif self._source.live:
+        elif self._source.is_camera:  # a looped file is opened again each round, which a slow machine takes seconds for
             self._check_silence()
         if self._watch is not None:
             self._watch.check()
@@ -422,7 +422,7 @@ class Pipeline:
 
 def _source_error(source: Source, error: Exception) -> EdgeError:
     """Return what a source's driver or decoder has raised as an error for the user."""
-    if source.live:
+    if source.is_camera:
         return camera_error(source.name, error)
     return shortage_of(error) or SourceError(
         f"{source.name}: expected the next frame, found {type(error).__name__}: {error}: check the file"

@@ -77,7 +77,7 @@ class Broken(Sink):
 class HungSource:
     """A hung driver: neither `read` nor `close` returns until `release` is set."""
 
-    name, live, is_still_images, skipped = "hung", True, False, 0
+    name, live, is_camera, is_still_images, skipped = "hung", True, True, False, 0
 
     def __init__(self):
         self.release = threading.Event()
@@ -91,7 +91,7 @@ class HungSource:
 class Stills:
     """Still images: each of the given arrays once."""
 
-    name, live, is_still_images, skipped = "pictures", False, True, 0
+    name, live, is_camera, is_still_images, skipped = "pictures", False, False, True, 0
 
     def __init__(self, grays):
         self._frames = [Frame(gray, index, time.monotonic(), 0.0, f"{index}.png") for index, gray in enumerate(grays)]
@@ -203,6 +203,7 @@ def test_an_error_in_any_worker_ends_the_run_and_is_raised(steps, broken):
 def test_a_silent_camera_is_noticed(steps):
     """A camera whose `read` never returns ends the run with an error that names it."""
     source = scene_source(live=True, hang_at=3)
+    source.is_camera = True
     with pytest.raises(CameraError, match=r"scene:one: expected a frame, found none"):
         pipeline(source, steps, Collect(), stall_timeout_s=0.2).run()
     assert nothing_left()
@@ -344,6 +345,7 @@ def test_what_a_driver_or_decoder_raises_is_an_error_for_the_user(steps, kind, l
             raise kind("the driver failed")
 
     source = Foreign(make_scene("one"), live=live)
+    source.is_camera = live
     if kind is MemoryError and not live:
         expected, exit_code, message = ShortageError, 6, "expected more memory.*the driver failed"
     else:
@@ -369,6 +371,7 @@ def test_a_run_whose_threads_cannot_start_closes_its_source(steps):
 def test_a_live_source_may_give_frames_of_any_shape(steps, shape):
     """Empty and tiny frames are left out, thin ones are processed, and the run goes on."""
     source, sink = scene_source(live=True), Collect()
+    source.is_camera = True
     read, odd = source.read, np.zeros(shape, np.uint8)
 
     def read_odd():

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 
+import cv2
 import numpy as np
 import pytest
 from waiting import LIMIT_S, wait_for
@@ -14,8 +15,12 @@ from edge.errors import CameraError, MediaError, StuckError
 from edge.pipeline import pipeline as pipeline_module
 from edge.pipeline.pipeline import Pipeline, Steps
 from edge.records import Box, Frame, Track
+from edge.scenes.catalogue import make_scene
 from edge.settings.schema import ScheduleSettings, Settings, SourceSettings
 from edge.sinks.base import Sink
+from edge.sources.images import ImageSource
+from edge.sources.loop import LoopSource
+from edge.sources.scene import SceneSource
 from edge.vision.classify_tracks import ClassifiedTrack
 from edge.vision.schedule import ScheduleResult
 from edge.vision.smooth import SmoothedPrediction
@@ -31,7 +36,8 @@ class Source:
     name, skipped = "scripted", 0
 
     def __init__(self, count=None, *, live=False, is_still_images=False):
-        self.live, self.is_still_images = live, is_still_images
+        self.live = self.is_camera = live
+        self.is_still_images = is_still_images
         self.reads = self.closed = 0
         self.go = lambda _index: True
         self.after_close = None
@@ -161,6 +167,11 @@ class Run:
             self.pipeline.run()
         except Exception as error:  # noqa: BLE001  # raised again below
             self._outcome.append(error)
+
+    @property
+    def has_ended(self):
+        """Whether the run has ended with an error."""
+        return bool(self._outcome)
 
     def __exit__(self, *_exception):
         self.pipeline.ask_stop()
@@ -309,6 +320,34 @@ def test_a_camera_that_gives_frames_is_not_silent(heat, clock):
     run = Run(source, stall_timeout_s=0.5, clock=clock)
     run.pipeline.run()
     assert run.counters.captured == 10
+
+
+def test_a_looped_file_may_take_its_time_to_begin_again(heat, clock):
+    """Opening a file for the next round takes a slow machine longer than a camera may be silent: that is no failure."""
+    scene = make_scene("empty", width=64, height=64, fps=20, duration_s=0.2)
+    opened = []
+
+    def open_slowly():
+        if opened:
+            clock.seconds += 60.0
+            checked = heat.updates
+            wait_for(lambda: heat.updates > checked + 1 or run.has_ended)  # the run has looked at the clock
+        opened.append(SceneSource(scene, live=False))
+        return opened[-1]
+
+    run = Run(LoopSource(open_slowly), stall_timeout_s=0.5, clock=clock)
+    with run:
+        wait_for(lambda: len(opened) > 2 or run.has_ended)
+    assert len(opened) > 2
+
+
+def test_a_looped_file_with_tiny_pictures_is_no_broken_camera(tmp_path, clock):
+    """Pictures that no camera would give are shown like all others of a file, however long they last."""
+    (tmp_path / "tiny.png").write_bytes(cv2.imencode(".png", np.full((8, 8), 99, np.uint8))[1].tobytes())
+    with Run(LoopSource(lambda: ImageSource(tmp_path)), stall_timeout_s=0.5, clock=clock) as run:
+        for count in (1, 2, 3):
+            wait_for(lambda count=count: len(run.sink.observations) >= count or run.has_ended)
+            clock.seconds += 60.0
 
 
 def test_a_camera_that_is_read_rarely_is_not_silent(heat, clock):
