@@ -146,7 +146,7 @@ class ScheduleSettings(SettingsSection, frozen=True):
     scan_interval_s: Positive = 1.0
     motion_scan_gap_s: Annotated[float, Meta(ge=0.0)] = 0.15
     scan_cpu_share: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.15
-    carry_frames: Annotated[int, Meta(ge=0, le=30)] = 5
+    carry_frames: Annotated[int, Meta(ge=0, le=30)] = 7
     motion_threshold: Annotated[int, Meta(ge=1, le=255)] = 12
     motion_share: Share = 0.001
     max_fps: Annotated[float, Meta(ge=0.0, le=1000.0)] = 0.0

@@ -28,9 +28,6 @@ within 0.13 s instead of 0.28 s, and in a clip in which a face comes and goes 0.
 the same CPU time of the scans.
 """
 
-MAX_UNTILED = 1.25
-"""Largest region that is not scanned in tiles, as a multiple of a tile's side."""
-
 TILE_OVERLAP = 0.2
 """Smallest overlap of two tiles, as a share of their side, so that a face which one tile cuts is whole in the next."""
 
@@ -153,7 +150,7 @@ def _around(boxes: Sequence[Box]) -> Box | None:
 
 def _tiles(region: Box, tile_px: int | None) -> list[Box]:
     """Return overlapping squares of `tile_px` that cover the region; none if one scan of it suffices."""
-    if tile_px is None or max(region.w, region.h) <= MAX_UNTILED * tile_px:
+    if tile_px is None or max(region.w, region.h) <= tile_px:
         return []
     return [
         Box(x, y, tile_px, tile_px)

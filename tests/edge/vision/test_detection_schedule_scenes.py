@@ -222,7 +222,7 @@ def test_endless_motion_without_faces_is_scanned_less_and_less():
     assert len(last_ten_seconds) <= 13
 
 
-@pytest.mark.parametrize(("settings", "share"), [({"carry_frames": 0}, 1.0), ({"carry_frames": 2}, 1 / 3), ({}, 1 / 6)])
+@pytest.mark.parametrize(("settings", "share"), [({"carry_frames": 0}, 1.0), ({"carry_frames": 2}, 1 / 3), ({}, 1 / 8)])
 def test_between_re_detections_a_face_is_matched_by_its_template(settings, share):
     """A moving face is re-detected in every frame, every third or every sixth (the default), and tracked in all."""
     playback = play("slow", duration_s=4 if settings else 6, **settings)
