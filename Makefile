@@ -85,7 +85,7 @@ test: .venv-dev/ready .venv-tflite/ready .venv-dist/ready ## run all tests, with
 	    echo "skipping tflite-runtime: it has no wheel for this Python or machine (the last one is for Python 3.11)"; \
 	fi
 
-test-quick: .venv-dev/ready ## run the fast tests of all stages, in less than a minute
+test-quick: .venv-dev/ready ## run the fast tests of all stages, in about four minutes
 	.venv-dev/bin/python -m pytest $(PARALLEL) -m "not slow"
 
 fuzz: .venv-dev/ready .venv-fuzz/ready ## damage inputs for an hour, guided by coverage (docs/reliability.md); TIME=seconds ARGS="--only settings log"
