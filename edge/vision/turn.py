@@ -27,6 +27,14 @@ def upright_to_image(center: tuple[float, float], *, side: int, scale: float, ro
     return np.array([[cos, -sin, x - half * (cos - sin)], [sin, cos, y - half * (sin + cos)]])
 
 
+def map_points(points: NDArray[np.float64], to_image: Affine) -> NDArray[np.float64]:
+    """Map points, (N, 2), to the image.
+
+    Without `@`, since BLAS would reserve memory for it, and wait for ever where there is none.
+    """
+    return np.asarray(np.einsum("ij,kj->ik", points, to_image[:, :2]) + to_image[:, 2])
+
+
 def cut_upright(gray: Gray, to_image: Affine, *, side: int, is_sharp: bool = False) -> Gray:
     """Return the cut as (side, side) uint8; outside the image its edge is replicated.
 

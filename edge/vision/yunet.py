@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edge.errors import ConfigError
 from edge.records import Box, Detection, Gray
 from edge.vision.detector import Detector, keep_plausible
-from edge.vision.turn import Affine, cut_upright, upright_to_image
+from edge.vision.turn import Affine, cut_upright, map_points, upright_to_image
 
 SCAN_PX = 320
 """Longer side to which an image is shrunk for a scan, px: a frame of 640 x 480 at half resolution."""
@@ -117,8 +117,7 @@ class YuNetDetector(Detector):
 
 def _map_face(row: NDArray[np.float64], to_image: Affine) -> Detection:
     """Turn a face in net pixels into a detection in the image, framed as the Haar cascade frames it."""
-    # No `@`: BLAS would reserve memory for it, and wait for ever where there is none.
-    points = np.einsum("ij,kj->ik", row[4:14].reshape(5, 2), to_image[:, :2]) + to_image[:, 2]
+    points = map_points(row[4:14].reshape(5, 2), to_image)
     (right_eye, left_eye), mouth = points[:2], points[3:5].mean(axis=0)
     eyes = (right_eye + left_eye) / 2
     side = SIDE_FACTOR * float(row[2:4].mean()) * math.hypot(*to_image[:, 0])

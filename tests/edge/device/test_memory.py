@@ -87,7 +87,7 @@ def test_other_errors_are_no_shortage(error):
 
 @pytest.mark.parametrize("megabytes", [100, 400])
 def test_address_space_is_required_before_it_is_needed(megabytes):
-    """Under a limit of 200 MB, 100 MB can be had, and 400 are refused with the limit in the message."""
+    """Under a limit of 200 MB the process gets 100 MB; the system refuses 400 MB, and the message names the limit."""
     code = f"from edge.device.memory import *; require_address_space({megabytes} << 20)"
     done = subprocess.run(  # noqa: S603  # ours
         ["prlimit", f"--as={200 * MB}", sys.executable, "-c", code],  # noqa: S607  # of the system

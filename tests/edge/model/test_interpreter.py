@@ -59,7 +59,7 @@ def test_a_failing_interpreter_is_a_one_line_error(write_package, line, words):
 
 
 def test_a_package_that_finds_no_memory_is_not_missing(tmp_path, monkeypatch):
-    """Whoever has too little memory to load the package is not told to install it."""
+    """If memory is too small to load the package, the error does not advise to install the package."""
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setitem(MODULES, "heavy", "heavy_interpreter")
     (tmp_path / "heavy_interpreter.py").write_text("raise ImportError('libx.so: failed to map segment')")
