@@ -20,6 +20,7 @@ class ClipFigures(msgspec.Struct, kw_only=True):
         peak_mb: Highest resident memory of all rounds, MB.
         looped: The score of the looped clip; None if CPU time was not measured.
         steps_ms: CPU time of the steps per frame, ms, on the clip in memory; one value per round.
+        looped_steps_ms: The same on the looped clip, in which the first scan of the whole image weighs less.
         process_ms: CPU time of the whole process per frame, ms, less start and decoding, on the looped clip; one value
             per round.
     """
@@ -29,6 +30,7 @@ class ClipFigures(msgspec.Struct, kw_only=True):
     peak_mb: float
     looped: ClipScore | None
     steps_ms: list[float]
+    looped_steps_ms: list[float]
     process_ms: list[float]
 
 

@@ -176,6 +176,14 @@ def loop_order(frames: int, count: int) -> Iterator[int]:
         yield place if place < frames else period - place
 
 
+def loop_frames(film: SceneFrames, count: int) -> SceneFrames:
+    """Return the frames forwards and backwards up to `count`, without copies; unchanged if there are as many."""
+    count = max(count, len(film.frames))
+    order = tuple(loop_order(len(film.frames), count))
+    scene = replace(film.scene, duration_s=count / film.scene.fps)
+    return SceneFrames(scene, tuple(film.frames[place] for place in order), tuple(range(count)))
+
+
 def copy_clip(clip: Clip, folder: Path, *, degrees: float = 0.0, count: int = 0) -> Clip:
     """Write a copy of a clip and its reference to `folder`, without a further loss of coding.
 

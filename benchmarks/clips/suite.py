@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from tqdm import tqdm
 
 from benchmarks.clips.figures import ClipFigures, ClipsFigures, MethodFigures, TurnedFigures
-from benchmarks.clips.footage import Clip, copy_clip, load_frames, turn_photographs
+from benchmarks.clips.footage import Clip, copy_clip, load_frames, loop_frames, turn_photographs
 from benchmarks.clips.measure import (
     ProcessRun,
     haar_cpu_ms,
@@ -93,7 +93,8 @@ def frames_of(plan: Plan) -> int:
         looped = max(count, plan.loop_frames)
         total += plan.rounds * methods * (_START_FRAMES + count)
         if plan.cpu:
-            total += count + plan.rounds * (_HAAR_FRAMES * count + methods * (count + 2 * (_START_FRAMES + looped)))
+            each = count + looped + 2 * (_START_FRAMES + looped)
+            total += count + plan.rounds * (_HAAR_FRAMES * count + methods * each)
     for clip in plan.turned:
         for degrees in plan.turns:
             total += plan.rounds * methods * (_START_FRAMES + _turned_count(plan, clip, degrees))
@@ -170,6 +171,7 @@ class Suite:
                 peak_mb=max(run.peak_mb for run, _ in taken),
                 looped=None,
                 steps_ms=[],
+                looped_steps_ms=[],
                 process_ms=[],
             )
         if self._plan.cpu:
@@ -178,6 +180,7 @@ class Suite:
 
     def _measure_cpu(self, clip: Clip, film: SceneFrames) -> None:
         haar_ms = self.figures.haar_ms[clip.name] = []
+        looped_film = loop_frames(film, self._plan.loop_frames)
         with self._step(f"{clip.name}, loop", clip.frame_count):
             looped = copy_clip(clip, self._folder, count=self._plan.loop_frames)
             self._warm_up(film)
@@ -189,6 +192,8 @@ class Suite:
                 figures = self.figures.methods[method].clips[clip.name]
                 with self._step(f"{label}, {method}, steps", clip.frame_count):
                     figures.steps_ms.append(steps_cpu_ms(film, settings))
+                with self._step(f"{label}, {method}, steps, looped", len(looped_film.frames)):
+                    figures.looped_steps_ms.append(steps_cpu_ms(looped_film, settings))
                 with self._step(f"{label}, {method}, process", 2 * (_START_FRAMES + looped.frame_count)):
                     whole, faces = self._run(looped, settings)
                     rest = run_start_and_decode(looped.path, settings)
