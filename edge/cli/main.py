@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from edge.cli.parser import new_parser
 from edge.cli.streams import CLOSED, drop_output
-from edge.device.memory import RUN_BYTES, require_address_space, shortage_of
+from edge.device.memory import RUN_BYTES, require_address_space, share_arena, shortage_of
 from edge.errors import EdgeError, OutputClosedError
 from edge.runtime.signals import SIGNALS
 from edge.service.journal import JournalHandler, LineFormatter, is_journal
@@ -77,6 +77,7 @@ def _log_error(error: Exception, *, debug: bool) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    share_arena()
     require_address_space(RUN_BYTES)
     from edge.cli.run import run
     from edge.pipeline.sinks import ViewOptions

@@ -1,6 +1,5 @@
 """The `run` command: builds the run that the settings ask for, runs it, prints a summary; reloads the settings."""
 
-import gc
 import logging
 import sys
 from collections.abc import Callable
@@ -8,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from edge.counters import Counters
+from edge.device.memory import give_back_memory
 from edge.errors import EdgeError, ServiceError
 from edge.pipeline.build import Run, build_run, build_steps
 from edge.pipeline.sinks import ViewOptions
@@ -65,7 +65,7 @@ def run(
             raise ServiceError(f"{changed} has changed: the service ends, and systemd starts it with the new file")
         new_settings = reload.settings
         del reload, built  # the old run and the new one need not fit into memory together
-        gc.collect()  # a run's objects refer to each other: left to Python, 20 MB wait for its next full collection
+        give_back_memory()
         settings, built = _rebuild(new_settings, settings, views, json_output=json_output)
 
 

@@ -2,6 +2,7 @@
 
 import ctypes
 import errno
+import gc
 import mmap
 import re
 import resource
@@ -75,7 +76,6 @@ def require_address_space(total_bytes: int) -> None:
     Raises:
         ShortageError: it may not.
     """
-    spare_address_space()
     more_bytes = total_bytes - _status_bytes("VmSize:")
     if more_bytes > 0:
         try:
@@ -84,11 +84,26 @@ def require_address_space(total_bytes: int) -> None:
             raise _shortage(f"{total_bytes >> 20} MB of address space", "") from error
 
 
-def spare_address_space() -> None:
-    """Where the address space is limited, let the C library not reserve 64 MB of it for each thread."""
-    if resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY:
-        with suppress(AttributeError, OSError):  # a C library without this setting
-            ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+def share_arena() -> None:
+    """Let the C library serve all threads from one arena; call it before the first thread starts.
+
+    Each thread gets an arena of its own otherwise: 64 MB of address space, and memory that the threads of a run leave
+    free is not used by those of the next one. With the C library musl, which has no arenas, nothing happens.
+
+    Source: a simulated run with people and 73 reloads (x86-64): 196 MB at its end with arenas, 152 MB with one.
+    """
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+
+
+def give_back_memory() -> None:
+    """Free objects that refer to each other, and return the memory that nobody uses to the system.
+
+    Python frees such objects only at its next full collection, and the C library keeps what lies below a block in use.
+    """
+    gc.collect()
+    with suppress(AttributeError, OSError):  # musl
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def is_used_up() -> bool:

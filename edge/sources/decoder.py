@@ -20,7 +20,7 @@ import cv2
 import msgspec
 import numpy as np
 
-from edge.device.memory import private_bytes, spare_address_space
+from edge.device.memory import private_bytes, share_arena
 from edge.sources.base import silence_opencv
 from edge.sources.content import HEAD_BYTES, UnreadableContentError, picture_format
 from edge.sources.picture import BYTES_PER_PIXEL, DECODED_FACTOR, Picture, check_file_size, decode_picture
@@ -277,7 +277,7 @@ def _lower_limit(kind: int, limit: int) -> None:
 
 def main() -> None:
     """Serve the process that started this one until it closes the socket."""
-    spare_address_space()
+    share_arena()
     arguments = msgspec.json.decode(sys.argv[1], type=Arguments)
     silence_opencv()
     cv2.setNumThreads(1)

@@ -5,6 +5,7 @@ import os
 import resource
 import subprocess
 import sys
+from collections.abc import Sequence
 
 import cv2
 import pytest
@@ -89,14 +90,65 @@ def test_other_errors_are_no_shortage(error):
 def test_address_space_is_required_before_it_is_needed(megabytes):
     """Under a limit of 200 MB the process gets 100 MB; the system refuses 400 MB, and the message names the limit."""
     code = f"from edge.device.memory import *; require_address_space({megabytes} << 20)"
-    done = subprocess.run(  # noqa: S603  # ours
-        ["prlimit", f"--as={200 * MB}", sys.executable, "-c", code],  # noqa: S607  # of the system
+    done = _run_alone(code, ["prlimit", f"--as={200 * MB}"])
+    refusal = "expected 400 MB of address space, found a limit of 200 MB (ulimit -v): raise the limit"
+    assert (refusal in done.stderr) == (megabytes == 400)
+    assert done.returncode == (megabytes == 400)
+
+
+_VALUE = """
+def value_mb(key):
+    lines = open("/proc/self/status").read().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(key)) >> 10
+"""
+
+
+@pytest.mark.parametrize(("first", "is_small"), [("share_arena()", True), ("pass", False)])
+def test_threads_share_an_arena(first, is_small):
+    """Ten threads that allocate take no 64 MB of address space each, which they do without the setting."""
+    code = f"""{_VALUE}
+import threading
+from edge.device.memory import *
+{first}
+before, together = value_mb("VmSize:"), threading.Barrier(10)
+def allocate():
+    kept = [bytes(100_000) for _ in range(10)]
+    together.wait()
+threads = [threading.Thread(target=allocate) for _ in range(10)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print(value_mb("VmSize:") - before)
+"""
+    assert (int(_run_alone(code).stdout) < 300) == is_small
+
+
+@pytest.mark.parametrize(("last", "is_small"), [("give_back_memory()", True), ("pass", False)])
+def test_memory_that_nobody_uses_goes_back_to_the_system(last, is_small):
+    """50 MB of objects that refer to each other, below a block that stays in use, are resident no more."""
+    code = f"""{_VALUE}
+import gc
+from edge.device.memory import *
+gc.disable()
+before = value_mb("VmRSS:")
+class Node:
+    def __init__(self):
+        self.itself, self.block = self, bytes(100_000)
+nodes = [Node() for _ in range(500)]
+stays = bytes(100_000)
+del nodes
+{last}
+print(value_mb("VmRSS:") - before)
+"""
+    assert (int(_run_alone(code).stdout) < 20) == is_small
+
+
+def _run_alone(code: str, wrapper: Sequence[str] = ()) -> "subprocess.CompletedProcess[str]":
+    """Run code in a Python process of its own."""
+    return subprocess.run(  # noqa: S603  # ours
+        [*wrapper, sys.executable, "-c", code],
         capture_output=True,
         text=True,
         timeout=LIMIT_S,
         check=False,
         env=os.environ | {"PYTHONPATH": str(BUNDLED_MODEL.parents[1])},
     )
-    refusal = "expected 400 MB of address space, found a limit of 200 MB (ulimit -v): raise the limit"
-    assert (refusal in done.stderr) == (megabytes == 400)
-    assert done.returncode == (megabytes == 400)
