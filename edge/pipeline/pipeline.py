@@ -181,11 +181,12 @@ class Pipeline:
         self._fan_out = FanOut(sinks, frame_sinks, policy, counters, servers=servers, counts_only=counts_only)
         self._workers = workers or Workers()
         self._workers.add("capture", self._capture, ends=[self._frames])
+        # A stop does not wait for a scan: nobody needs its result any more, and it may take seconds on a small board.
         if source.is_still_images:
-            self._workers.add("scan", self._scan_still_images, ends=[self._frames, self._tracked])
+            self._workers.add("scan", self._scan_still_images, ends=[self._frames, self._tracked], optional=True)
         else:
             self._workers.add("follow", self._follow, ends=[self._frames, self._to_scan, self._tracked])
-            self._workers.add("scan", self._scan, ends=[self._to_scan, self._scanned])
+            self._workers.add("scan", self._scan, ends=[self._to_scan, self._scanned], optional=True)
         self._workers.add("classify", self._classify, ends=[self._tracked, self._fan_out])
         self._fan_out.add_workers(self._workers)
         counters.queues = {"follow": self._frames, "scan": self._to_scan, "classify": self._tracked}

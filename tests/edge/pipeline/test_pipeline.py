@@ -495,6 +495,29 @@ def test_a_driver_that_never_returns_cannot_hang_the_stop(steps):
     source.release.set()
 
 
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("is_still_images", [False, True])
+def test_a_stop_does_not_wait_for_a_scan(new_steps, is_still_images):
+    """A run that is stopped while it scans, which takes seconds on a small board, ends without an error."""
+    scanning, release = threading.Event(), threading.Event()
+
+    class Slow:
+        def scan(self, _gray, **_region):
+            scanning.set()
+            release.wait()
+            return []
+
+    source = Stills([np.zeros((240, 320), np.uint8)] * 2) if is_still_images else scene_source(live=True)
+    run = pipeline(source, replace(new_steps(is_still_images=is_still_images), scanner=Slow()), Collect())
+    stopper = threading.Thread(target=lambda: (scanning.wait(LIMIT_S), run.ask_stop()))
+    stopper.start()
+    run.run()
+    assert scanning.is_set()
+    release.set()
+    stopper.join()
+    wait_for(nothing_left)
+
+
 def test_pictures_are_independent(new_steps):
     """The same image gives the same readings, whatever image was before it, and its face is number 1 each time."""
     color, _ = make_scene("one", clutter="plain").frame(0)
