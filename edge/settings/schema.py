@@ -28,27 +28,29 @@ class SourceSettings(SettingsSection, frozen=True):
     """[source] Where frames come from.
 
     Attributes:
-        use: `auto`, `camera` (the first V4L2 camera), `picamera`, `0` (the first camera of any kind), a device, a
-            network camera (`rtsp://`, `http://` and the like, or `gst:` and a pipeline), a scene, a video file, a
-            folder of pictures.
-        credentials_file: a file whose first line is the network camera's `user:password`, and which others may not
-            read; empty for those in the environment, or the service's credential camera-credentials.
+        use: `auto`, `camera` (the first V4L2 camera), `picamera`, `0` (the first camera of any kind), a device such as
+            `/dev/video0`, a network camera (`rtsp://`, `http://` and the like, or `gst:` and a pipeline), `scene:` and
+            a name, or the path of a video, a picture or a folder of pictures.
+        credentials_file: a file whose first line is the network camera's `user:password`, and which no other user may
+            read; if it is empty, EDGE_EMOTION_SOURCE_CREDENTIALS in the environment or the service's credential
+            camera-credentials has them.
         loop: whether a file or a scene begins again when it ends; it then plays at its own rate, like a camera.
-        width, height: requested from a camera, px.
-        fps: requested from a camera, frames a second.
-        rotate: degrees, clockwise, by which each frame is turned; `auto` finds out from the faces. None, where the key
-            is left out, is `auto` for cameras, and 0 for files.
+        width, height: size of the frames that a camera is asked for, and of a scene, px.
+        fps: frame rate that a camera is asked for, and of a scene, frames a second.
+        rotate: clockwise turn that makes each frame upright, degrees; `auto` finds it from the faces. If the key is
+            left out, it is `auto` for cameras and 0 for files.
         flip: mirrors the turned frame: `horizontal` swaps left and right, `vertical` top and bottom.
-        crop: the part of the turned frame that is used, x, y, w, h, px; empty for all of it.
-        max_megapixels: larger pictures and frames of files are shrunk to this size, and those of more than four times
-            as many pixels are refused, except JPEGs, which can be decoded at a fraction of their size. The default fits
-            a board with 512 MB: searching a picture for faces takes about 20 bytes a pixel.
-        stall_timeout_s: a camera without a frame for this long has failed, s, which ends the process.
-        open_timeout_s: the same for a camera that is being opened, up to its first frame, s.
-        picture_timeout_s: a picture that shows nothing for this long is reported, and its faces end, s: one that does
-            not change at all, is black, covered or out of focus. 0 turns that off, as for a drawn picture.
-        reopen: instead, a camera that is absent, silent, hangs or fails is opened again, and `auto` always uses a
-            camera, never the clip. For a service.
+        crop: the part of the turned frame that is used, as x, y, width and height, px; empty for the whole frame.
+        max_megapixels: larger pictures, and frames of files and network cameras, are shrunk to this size, and those of
+            more than four times as many pixels are refused, except JPEGs, which can be decoded at a fraction of their
+            size. The default fits a board with 512 MB: searching a picture for faces takes about 20 bytes a pixel.
+        stall_timeout_s: a camera that gives no frame for this long has failed, s; the run ends with exit code 3, unless
+            `reopen` is set.
+        open_timeout_s: the same while a camera is being opened, up to its first frame, s.
+        picture_timeout_s: a camera's picture that shows nothing for this long is reported, and its faces end, s: it
+            does not change at all, or is black, covered or out of focus. 0 turns the check off.
+        reopen: whether a camera that is absent, silent, hangs or fails is opened again, instead of ending the run;
+            `auto` then always uses a camera, never the bundled clip. For a service.
     """
 
     use: FileName = "auto"
@@ -83,16 +85,17 @@ class DetectSettings(SettingsSection, frozen=True):
     Attributes:
         method: `auto` is BlazeFace together with the cascade if BlazeFace is installed, else the cascade alone; `haar`
             is the cascade alone; `yunet` needs `yunet_model`.
-        yunet_model: path of YuNet's ONNX file.
+        yunet_model: path of YuNet's ONNX file, for `yunet`.
         cascade: the path of a cascade file, or the name of one that OpenCV includes.
-        confirm_cascade: a second cascade, which must confirm each new face of the first in a stream with `haar`; empty
-            for none. Change it too if `cascade` finds anything but frontal faces.
+        confirm_cascade: a second cascade that must confirm each new face in a stream where the cascade alone detects
+            faces; empty for none. Change it too if `cascade` finds anything but frontal faces.
         scale_factor: ratio of neighbouring face sizes in the search; nearer to 1 finds more and costs more.
-        min_neighbors: overlapping hits that make a detection; more means fewer false detections, and fewer faces.
+        min_neighbors: number of overlapping hits that make a detection; a higher one gives fewer false detections, and
+            misses more faces.
         min_face_px: side of the smallest face, px of the frame.
-        border: the picture is padded at its edges by this share of its shorter side, by replication, so that a face
-            that fills it is found.
-        threads: OpenCV's threads; more detect faces sooner on an idle machine, and heat a small one.
+        border: share of the picture's shorter side by which its edges are extended, so that a face that fills the
+            picture is found.
+        threads: number of OpenCV's threads; more of them detect faces sooner on an idle machine, and heat a small one.
     """
 
     method: Literal["auto", "haar", "blazeface", "yunet"] = "auto"
@@ -132,15 +135,16 @@ class ScheduleSettings(SettingsSection, frozen=True):
         scan_interval_s: time between two scans for new faces while the picture changes, s.
         motion_scan_gap_s: shortest time to the next scan when something moves where no face is known, s.
         scan_cpu_share: scans of a camera take at most this share of one core, 0 to 1: a slow board scans less often.
-        carry_frames: frames that a known face may be tracked by template matching before the detector confirms it; the
-            detector also checks a face that no longer matches its template. 0 detects faces in every frame.
+        carry_frames: number of frames for which a known face may be tracked by template matching before the detector
+            confirms it; the detector also checks a face that no longer matches its template. 0 detects faces in every
+            frame.
         motion_threshold: change of luma that counts as motion, 1 to 255; raise it for a noisy camera.
         motion_share: share of the picture that must change to count as motion, 0 to 1.
         max_fps: highest rate at which a camera is read, frames a second; 0 for the camera's own.
-        idle_fps: highest rate while there is no face and no motion.
-        idle_after_s: time without a face and motion after which the rate is lowered, s.
-        heat_limit_c: from this temperature on, or while the firmware throttles the processor, the rates are halved step
-            by step until the board has cooled, degrees Celsius.
+        idle_fps: highest rate at which a camera is read while there is neither a face nor motion, frames a second.
+        idle_after_s: time with neither a face nor motion after which `idle_fps` applies, s.
+        heat_limit_c: temperature from which on the rates are halved step by step until the board has cooled, degrees
+            Celsius; the same happens while the firmware throttles the processor.
     """
 
     scan_interval_s: Positive = 1.0
@@ -159,8 +163,8 @@ class TrackSettings(SettingsSection, frozen=True):
     """[track] Tracking faces from frame to frame.
 
     Attributes:
-        min_iou: lowest overlap at which a detection continues a track, 0 to 1.
-        min_hits: frames in which a new face must be detected before it is reported (videos and cameras).
+        min_iou: lowest overlap (intersection over union) at which a detection continues a track, 0 to 1.
+        min_hits: number of consecutive frames in which a new face must be found before it is reported, in a stream.
         max_missed_s: time without a detection after which a face has left, s of the source's time.
     """
 
@@ -193,12 +197,13 @@ class ClassifySettings(SettingsSection, frozen=True):
     """[classify] Which faces are classified, how often, and how common each emotion is expected to be.
 
     Attributes:
-        rate_hz: classifications of each face a second; in between the last prediction is kept.
+        rate_hz: number of classifications of each face a second; in between, the last prediction is kept.
         min_face_px: side of the smallest face that is classified, px; the reading of a smaller one says that it is too
             small.
         prior: how common each emotion is: `everyday` (mostly neutral and happy), `balanced` (all equally), or a share
             for each label, `{ happy = 0.5, neutral = 0.5, ... }`; a label with share 0 is never predicted.
-        prior_strength: how far probabilities are moved from the training data's shares to these, 0 (off) to 1.
+        prior_strength: how far probabilities are moved from the training data's shares to those of `prior`, 0 (not at
+            all) to 1 (entirely).
     """
 
     rate_hz: Positive = 10.0
@@ -222,14 +227,14 @@ class SmoothSettings(SettingsSection, frozen=True):
 
     Attributes:
         time_constant_s: time constant of the exponential average of the probabilities, s; 0 turns it off.
-        min_confidence: confidence below which the emotion is `uncertain`, 0 to 1. Source: on FER2013's PublicTest
-            `edge_small` predicts 94 % of the faces with 0.35 or more, and 70 % of these are right; of the others 32 %
-            are (both ways of mirroring, see `TrackClassifier`).
+        min_confidence: confidence below which the emotion is `uncertain`, 0 to 1. Source: for 94 % of the faces of
+            FER2013's PublicTest `edge_small` has a confidence of 0.35 or more, and is right for 70 % of these; for the
+            others it is right for 32 % (mean of a face and its mirror image, see `TrackClassifier`).
         hysteresis: margin by which another emotion must lead before it replaces the present one, 0 to 1.
-        hold_s: time for which it must lead, s.
-        rare_hold_s: time for which a label that `classify.prior` expects on less than a tenth of the faces must have
-            been clear, s: with probability 0.9; a less probable one takes longer, and one of 0.5 or less is never
-            shown. In streams only; 0 treats all labels alike.
+        hold_s: time for which another emotion must lead by `hysteresis` before it replaces the present one, s.
+        rare_hold_s: time for which a label that `classify.prior` expects on less than a tenth of the faces must be
+            predicted with probability 0.9 before it is shown, s; with a lower probability it takes longer, and with 0.5
+            or less the label is never shown. In streams only; 0 treats all labels alike.
         uncertain_after_s: time without a clear emotion after which `uncertain` replaces the present one, s.
     """
 

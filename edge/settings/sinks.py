@@ -12,16 +12,16 @@ class LogSettings(SettingsSection, frozen=True):
     """[log] The JSON-lines log.
 
     Attributes:
-        path: the file, which is appended to.
+        path: the log file; lines are appended to it.
         mode: `all` logs every reading; `changes` logs appearances, changes, departures and a summary; `auto` is
             `changes` for cameras and `all` for files.
         summary_interval_s: time between two summaries in mode `changes`, s.
         on_error: when the file cannot be written, as on a full disk, `stop` ends the run, so that no loss goes
             unnoticed; `retry` goes on, keeps the newest lines in memory and counts those that it had to drop.
-        flush_s: lines are collected for this long and written at once, s, because writes wear an SD card.
+        flush_s: time for which lines are collected and then written together, s, because each write wears an SD card.
         rotate: whether the file is rotated and compressed; `auto` rotates the log of a camera, which has no end.
-        rotate_mb: the file is rotated at this size, MB (10^6 bytes).
-        rotate_days: the file is rotated when its first line is this old, days.
+        rotate_mb: size at which the file is rotated, MB (10^6 bytes).
+        rotate_days: age of its first line at which the file is rotated, days.
         keep_mb: the oldest rotated files are removed when all files together exceed this, MB.
         keep_free_mb: the oldest rotated files are removed until this much of the disk is free, MB; if that is not
             enough, nothing is written.
@@ -43,17 +43,17 @@ class PageSettings(SettingsSection, frozen=True):
     """[page] The live page.
 
     Attributes:
-        enabled: whether it is served.
-        address: the address of this machine at which it is served; 127.0.0.1 is reachable from this machine alone,
-            0.0.0.0 from every machine on the network.
-        port: 0 for any free one.
+        enabled: whether the page is served.
+        address: the address of this machine at which the page is served; 127.0.0.1 is reachable from this machine
+            alone, 0.0.0.0 from every machine on the network.
+        port: TCP port of the page; 0 for any free one.
         token_file: a file that holds a token and nothing else, without which no browser gets access. May be empty for
             an address that only this machine reaches.
         hosts: additional host names by which browsers may call the page, besides this machine's own and every address.
-        watchers: number of viewers of the video at a time.
-        fps: highest frame rate of the video.
+        watchers: number of viewers that can watch the video at a time.
+        fps: highest frame rate of the video, frames a second.
         width: largest width of the video, px.
-        quality: of its JPEG pictures, 1 to 100.
+        quality: JPEG quality of the video's pictures, 1 to 100.
     """
 
     enabled: bool = False
@@ -78,19 +78,22 @@ class DisplaySettings(SettingsSection, frozen=True):
     Attributes:
         device: the display's controller; `framebuffer` for a display that the kernel drives, such as /dev/fb0; empty
             for none.
-        interface: how it is wired; `auto` is i2c for ssd1306 and sh1106, spi for the others.
-        width, height: as the controller counts them, px; 0 for the size that most modules have.
-        rotate: clockwise, degrees.
-        i2c_port, i2c_address: the bus /dev/i2c-PORT, and the display's address on it.
-        spi_port, spi_device: the bus /dev/spidevPORT.DEVICE.
-        spi_mhz: the bus's speed; 0 is 8 for one-bit displays, 16 for colour.
-        data_pin, reset_pin, light_pin: GPIO numbers of a SPI display's D/C, reset and backlight; light_pin -1 if it is
-            not wired.
-        bgr: exchange red and blue.
-        invert: exchange light and dark (st7735).
+        interface: the bus that it is wired to; `auto` is i2c for ssd1306 and sh1106, spi for the others.
+        width, height: size before the picture is turned, px; 0 for that of most modules with this controller, or that
+            of the framebuffer.
+        rotate: clockwise turn of the picture on the display, degrees.
+        i2c_port: number of the bus: /dev/i2c-PORT.
+        i2c_address: address of the display on the bus; 60 is 0x3C.
+        spi_port, spi_device: numbers of the bus: /dev/spidevPORT.DEVICE.
+        spi_mhz: clock of the SPI bus, MHz; 0 selects 8 for one-bit displays and 16 for colour.
+        data_pin: GPIO number of an SPI display's D/C line.
+        reset_pin: GPIO number of an SPI display's reset line.
+        light_pin: GPIO number of an SPI display's backlight; -1 if it is not wired.
+        bgr: whether red and blue are exchanged (st7735, ili9341, framebuffer).
+        invert: whether light and dark are exchanged (st7735).
         offset_x, offset_y: where the picture begins in the controller's memory, px (st7735, ili9341).
-        framebuffer: the kernel's device.
-        refresh_hz: how often the display is updated a second, if there is something new to show.
+        framebuffer: the kernel's device, for `framebuffer`.
+        refresh_hz: highest number of updates a second; an update is left out if there is nothing new to show.
         dim_after_s: time without a face after which the display is dimmed, s; 0 for never.
     """
 
@@ -120,20 +123,20 @@ class MqttSettings(SettingsSection, frozen=True):
     """[mqtt] Readings and state for an MQTT broker, and Home Assistant's discovery.
 
     Attributes:
-        host: the broker's name or address; empty for none.
-        port: 0 is 1883, or 8883 with TLS.
+        host: the broker's name or address; empty turns MQTT off.
+        port: TCP port of the broker; 0 selects 1883, or 8883 with TLS.
         device_id: letters, digits, _ and -, different for each device; empty derives it from the board's serial number.
         device_name: the device's name in Home Assistant; empty derives it from device_id.
         topic: the prefix of all topics.
-        username: empty for none; {device_id} in it is replaced by the device's own.
-        password_file: a file whose first line is the password, and which others may not read; empty for the service's
-            credential mqtt-password.
-        tls: encrypt the connection, and verify the broker's certificate.
-        ca_file: the authority to trust, in PEM; empty for the system's.
-        certificate_file: our own certificate, for brokers that require one.
-        key_file: its key, which others may not read.
-        state_interval_s: the state is sent this often, and at every change, s; it has the shares of the emotions over
-            as long.
+        username: user at the broker; empty for none; {device_id} in it is replaced by the device's own.
+        password_file: a file whose first line is the password, and which no other user may read; empty for the
+            service's credential mqtt-password.
+        tls: whether the connection is encrypted, and the broker's certificate verified.
+        ca_file: certificate of the authority to trust, in PEM; empty for those of the system.
+        certificate_file: certificate of this device, in PEM, for brokers that require one.
+        key_file: private key of that certificate, which no other user may read.
+        state_interval_s: longest time between two state messages, s; a change is sent at once. The shares of the
+            emotions in a message are those of this time.
         queue: the file in which readings are stored until the broker has them; empty for the service's state folder,
             or the user's.
         queue_limit: largest number of stored readings; beyond it the oldest are dropped.
@@ -161,9 +164,10 @@ class MetricsSettings(SettingsSection, frozen=True):
     """[metrics] Metrics for Prometheus.
 
     Attributes:
-        enabled: whether they are served.
-        address: the address of this machine at which they are served; 127.0.0.1 is reachable from this machine alone.
-        port: source of the default: OpenTelemetry's Prometheus exporter.
+        enabled: whether metrics are served.
+        address: the address of this machine at which metrics are served; 127.0.0.1 is reachable from this machine
+            alone.
+        port: TCP port of the metrics. Source of the default: OpenTelemetry's Prometheus exporter.
         hosts: additional host names by which Prometheus may call, besides this machine's own and every address.
     """
 
@@ -181,8 +185,8 @@ class HookSettings(SettingsSection, frozen=True):
             Empty for none.
         events: the events for which it runs. With `privacy.counts_only` it runs once a minute, with the counts.
         min_interval_s: shortest time between two starts, s; events that come sooner wait, and the oldest are dropped.
-        timeout_s: the program is killed after this long, s.
-        network: whether the service's network is opened for the program.
+        timeout_s: time after which the program is killed, s.
+        network: whether the program may use the network; the installer then opens that of the service.
     """
 
     command: tuple[Annotated[str, Meta(pattern="^[^\\0]*$")], ...] = ()
@@ -202,9 +206,9 @@ class PrivacySettings(SettingsSection, frozen=True):
     """[privacy] What leaves the camera, and how long it is kept.
 
     Attributes:
-        counts_only: sinks get only how often each emotion was seen in each minute: no face, no position, no time of a
-            single reading, and no picture.
-        retention_days: a line of a rotated log is kept for no longer than this, days; 0 for as long as [log] has room.
+        counts_only: whether sinks get only how often each emotion was seen in each minute: no face, no position, no
+            time of a single reading, and no picture.
+        retention_days: longest time for which a line of a rotated log is kept, days; 0 for as long as [log] has room.
         picture: what the live page shows: the `full` picture, a `blur` of a few large cells with the faces painted
             over, or `boxes` alone. The window and the annotated video exist with `full` only.
     """
