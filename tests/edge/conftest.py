@@ -4,7 +4,10 @@ The tests run with ai-edge-litert, and those marked `interpreter` once more with
 OpenCV (`make test`).
 """
 
+import contextlib
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -80,3 +83,30 @@ def detector():
 @pytest.fixture(scope="session")
 def demo_clip():
     return Path(__file__).parents[2] / "edge" / "assets" / "demo.mp4"
+
+
+@pytest.fixture
+def open_folder():
+    """Create a folder with a short path that every user may enter; pytest's own are closed to other users."""
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def as_nobody():
+    """Return a context in which root has no more permissions than any user; other users keep theirs."""
+
+    @contextlib.contextmanager
+    def drop_permissions():
+        if os.geteuid() != 0:
+            yield
+            return
+        os.seteuid(65534)
+        try:
+            yield
+        finally:
+            os.seteuid(0)
+
+    return drop_permissions

@@ -1,11 +1,8 @@
 """Fixtures of the doctor's tests: a folder of real files in place of the machine's own."""
 
-import shutil
 import subprocess
 import sys
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -93,25 +90,16 @@ def run_check(tree, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def open_root():
-    """A folder with a short path that every user may enter; pytest's own are closed to other users."""
-    folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
-def serve_status(open_root):
+def serve_status(open_folder):
     """Let a service respond with a status of these fields, and return the root below which its socket is."""
-    path = open_root / "run/edge-emotion/status.sock"
+    path = open_folder / "run/edge-emotion/status.sock"
     path.parent.mkdir(parents=True)
     servers = []
 
     def serve(**fields):
         status = make_status(**fields)
         servers.append(StatusServer(path, lambda: msgspec.json.encode(status)))
-        return open_root
+        return open_folder
 
     yield serve
     for server in servers:

@@ -101,22 +101,19 @@ def test_service_log_is_a_warning_for_other_users(run_check, config, tree, name)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can take on another user's permissions")
-def test_log_below_a_closed_folder(run_check, open_root):
+def test_log_below_a_closed_folder(run_check, open_folder, as_nobody):
     """Below systemd's private folder the user cannot see whether the log exists, but its space is still checked."""
-    closed = open_root / "var/log/private"
+    closed = open_folder / "var/log/private"
     (closed / "edge-emotion").mkdir(parents=True)
     closed.chmod(0o700)
     (closed.parent / "edge-emotion").symlink_to("private/edge-emotion")
-    settings = open_root / "edge.toml"
+    settings = open_folder / "edge.toml"
     settings.write_text('[log]\npath = "/var/log/edge-emotion/readings.jsonl"\n')
-    os.seteuid(54321)
-    try:
-        finding = run_check("log", config=settings, root=open_root)
-        space = run_check("space", config=settings, root=open_root)
-    finally:
-        os.seteuid(0)
+    with as_nobody():
+        finding = run_check("log", config=settings, root=open_folder)
+        space = run_check("space", config=settings, root=open_folder)
     assert (finding.status, finding.remedy) == ("warning", "sudo edge-emotion doctor")
-    assert space.text.startswith(f"{open_root}/var/log: ")
+    assert space.text.startswith(f"{open_folder}/var/log: ")
 
 
 @pytest.mark.parametrize(("hours", "status", "words"), [(24, "warning", "in 6 days"), (2400, "ok", "in 625 days")])

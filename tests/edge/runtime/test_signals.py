@@ -12,7 +12,8 @@ import pytest
 from waiting import LIMIT_S, wait_for
 
 from edge.model.bundled import BUNDLED_MODEL
-from edge.runtime.signals import Signals, Stopped
+from edge.runtime.signals import END_WITHIN_S, Signals, Stopped
+from edge.runtime.workers import JOIN_TIMEOUT_S
 
 pytestmark = pytest.mark.slow
 
@@ -49,7 +50,7 @@ class Importing:
 sys.meta_path.insert(0, Importing())
 import edge.__main__
 from edge.runtime import signals
-if state != "hung":
+if state not in {"hung", "hung while running, threads waited for"}:
     signals.END_WITHIN_S = 600.0
 
 def patch():
@@ -57,7 +58,8 @@ def patch():
     from edge.scenes.catalogue import make_scene
     from edge.sources.scene import SceneSource
 
-    edge.runtime.workers.JOIN_TIMEOUT_S = edge.pipeline.pipeline.JOIN_TIMEOUT_S = 60.0
+    if state != "hung while running":
+        edge.runtime.workers.JOIN_TIMEOUT_S = edge.pipeline.pipeline.JOIN_TIMEOUT_S = 600.0
     build_steps = build.build_steps
 
     def slow_steps(settings):
@@ -74,6 +76,8 @@ def patch():
             super().write(observation)
             if state == "running":
                 (here / "reached").touch()
+            elif state.startswith("hung while running"):
+                hang_in_a_driver()
 
         def close(self):
             reach("stopping")
@@ -88,7 +92,10 @@ edge.__main__.entry()
 
 
 class Program:
-    """The program in one of the states importing, building, hung, running and stopping."""
+    """The program in a state: importing, building, hung, running, hung while running, or stopping.
+
+    Only where it hangs, a limit of time ends it, one of the two: that of the whole program, or that of its threads.
+    """
 
     def __init__(self, folder, state, *arguments, ignored=None):
         self.folder, self.log = folder, folder / "log.jsonl"
@@ -192,6 +199,28 @@ def test_a_start_that_hangs_in_a_driver_is_ended(start):
     program.send(signal.SIGTERM)
     assert program.process.wait(LIMIT_S) == 5
     assert program.output == "error: expected the program to end within 1.8 s, found it busy: ended\n"
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ("hung while running", rf"expected every thread to end within {JOIN_TIMEOUT_S} s, still busy: .*\blog\b"),
+        ("hung while running, threads waited for", f"expected the program to end within {END_WITHIN_S} s"),
+    ],
+    ids=["limit of the threads", "limit of the program"],
+)
+def test_a_run_that_hangs_in_a_driver_is_ended(start, state, message):
+    """A thread that never returns, such as that of a log on a hung disk, does not keep a stopped run: exit code 5."""
+    program = start(state)
+    program.await_state()
+    program.send(signal.SIGTERM)
+    assert program.process.wait(LIMIT_S) == 5
+    assert re.search(message, program.output)
+
+
+def test_a_stop_ends_within_two_seconds():
+    """The threads and the source are waited for one after the other, and then the program itself is ended."""
+    assert 2 * JOIN_TIMEOUT_S < END_WITHIN_S < 2
 
 
 def test_nohup_is_respected(start):

@@ -1,12 +1,7 @@
-"""Fixtures of the source tests: clips, threads, files without permissions, and a fake Pi camera."""
+"""Fixtures of the source tests: clips, threads, and a fake Pi camera."""
 
-import contextlib
-import os
-import shutil
 import sys
-import tempfile
 import threading
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -64,33 +59,6 @@ def in_thread():
         return result
 
     return start
-
-
-@pytest.fixture
-def open_folder():
-    """Create a folder that every user may enter; pytest's own folders are closed to other users."""
-    folder = Path(tempfile.mkdtemp(dir="/tmp"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
-def as_nobody():
-    """Return a context in which root has no more permissions than any user; other users keep theirs."""
-
-    @contextlib.contextmanager
-    def drop_permissions():
-        if os.geteuid() != 0:
-            yield
-            return
-        os.seteuid(65534)
-        try:
-            yield
-        finally:
-            os.seteuid(0)
-
-    return drop_permissions
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """A file that cannot be written stops the run or, with `retry`, gets each line later, complete and once."""
 
 import errno
+import fcntl
 import itertools
 import logging
 import os
@@ -146,6 +147,23 @@ def test_a_pipe_that_nobody_reads_is_not_waited_for(log_path, clock):
     write(file, clock, 0)
     assert os.read(reader, 100) == line(0)
     assert os.get_blocking(file._file.fileno())
+    file.close()
+    os.close(reader)
+
+
+def test_whoever_reads_between_two_writes_finds_whole_lines(log_path, clock):
+    """Lines that are due together are one write, so that a process that is killed between two leaves no torn line.
+
+    A pipe in packet mode keeps writes apart: each read returns what one write call wrote.
+    """
+    os.mkfifo(log_path)
+    reader = os.open(log_path, os.O_RDONLY | os.O_NONBLOCK)
+    file = LinesFile(log_path, retry=False)
+    writer = file._file.fileno()
+    fcntl.fcntl(writer, fcntl.F_SETFL, fcntl.fcntl(writer, fcntl.F_GETFL) | os.O_DIRECT)
+    write(file, clock, 0, 1, 2)
+    write(file, clock, 3)
+    assert [os.read(reader, 4096), os.read(reader, 4096)] == [line(0) + line(1) + line(2), line(3)]
     file.close()
     os.close(reader)
 

@@ -200,18 +200,19 @@ def test_a_link_in_the_place_of_the_log_is_followed_or_reported(log_path, clock,
     file.close()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_lines_wait_while_the_folder_may_not_be_changed(log_path, clock):
+def test_lines_wait_while_the_folder_may_not_be_changed(open_folder, as_nobody, clock):
     """The log was removed and cannot be created again: that is reported, and its lines are written later."""
-    file = open_file(log_path)
-    log_path.unlink()
-    log_path.parent.chmod(0o500)
-    write(file, clock, 0)
+    path = open_folder / "readings.jsonl"
+    file = open_file(path)
+    path.unlink()
+    open_folder.chmod(0o555)
+    with as_nobody():
+        write(file, clock, 0)
     assert "Permission denied" in file.error
-    log_path.parent.chmod(0o700)
+    open_folder.chmod(0o755)
     write(file, clock, 1)
     file.close()
-    assert (file.error, line_numbers(log_path)) == ("", [0, 1])
+    assert (file.error, line_numbers(path)) == ("", [0, 1])
 
 
 def test_lines_wait_while_the_folder_cannot_be_created(log_path, clock):
