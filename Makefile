@@ -46,7 +46,7 @@ ifneq ($(call is_goal,evaluate convert),)
     $(call expect_if_given,PHOTOS,a folder of photographs by emotion)
 endif
 ifneq ($(call is_goal,evaluate conditions),)
-    $(if $(call exists,$(BUNDLED_OR_OWN)),,$(error MODEL: expected a run's folder, a .keras$(comma) .h5 or .tflite file or the name of a bundled model, found $(MODEL)))
+    $(if $(call exists,$(BUNDLED_OR_OWN)),,$(error MODEL: expected a run's folder, a .keras$(comma) .h5 or .tflite file$(comma) or one of $(sort $(basename $(notdir $(wildcard models/*.tflite))))$(comma) found $(MODEL)))
 endif
 ifneq ($(and $(call is_goal,convert),$(filter-out file,$(origin MODEL))),)
     $(call expect,MODEL,a run's folder or a checkpoint)
@@ -102,11 +102,11 @@ faces: .venv-dev/ready ## cut the faces out of photographs, for FACES=; PHOTOS=f
 	.venv-dev/bin/python -m train.faces "$(PHOTOS)" "$(or $(OUT),faces.npz)" $(ARGS)
 
 evaluate: .venv-dev/ready ## evaluate a model, with report and plots; FACES=faces.npz PHOTOS=folder DATA=fer2013.csv MODEL=models/edge_small.tflite
-	.venv-dev/bin/python -m train.evaluate "$(BUNDLED_OR_OWN)" \
+	.venv-dev/bin/python -m train.evaluate "$(MODEL)" \
 	    $(if $(DATA),--data "$(DATA)") $(MEASURED) $(ARGS)
 
 conditions: .venv-dev/ready ## measure the effect of distance, light, noise and blur; PHOTOS=folder MODEL=models/edge_small.tflite
-	.venv-dev/bin/python -m train.conditions "$(BUNDLED_OR_OWN)" --photos "$(PHOTOS)" $(ARGS)
+	.venv-dev/bin/python -m train.conditions "$(MODEL)" --photos "$(PHOTOS)" $(ARGS)
 
 convert: .venv-dev/ready .venv-tflite/ready ## convert to verified .tflite models, by default the bundled ones; MODEL=runs/mine DATA=… FACES=… PHOTOS=… CLASSES=5 PRECISION="int8 float32"
 	.venv-dev/bin/python -m convert $(if $(filter file,$(origin MODEL)),,"$(MODEL)") $(if $(DATA),--data "$(DATA)") \

@@ -13,15 +13,17 @@ from edge.errors import SinkError
 from train.command import program_name, run_command
 from train.evaluation.conditions import measure_conditions, plot_path, update_card
 from train.evaluation.corruptions import AXIS_LABELS
+from train.evaluation.predict import find_model
 
 
 def _measure(options: argparse.Namespace) -> None:
     from train.evaluation.plots import draw_conditions  # noqa: PLC0415  # Matplotlib is slow to import
 
-    results = measure_conditions(options.model, options.photos)
-    plot, card = plot_path(options.model), options.model.with_suffix(".md")
+    model = find_model(options.model)
+    results = measure_conditions(model, options.photos)
+    plot, card = plot_path(model), model.with_suffix(".md")
     figure = draw_conditions(results.conditions, AXIS_LABELS)
-    before = card.read_text() if card.exists() else f"# {options.model.stem}"
+    before = card.read_text() if card.exists() else f"# {model.stem}"
     try:
         with atomic_write(plot) as temporary:
             figure.savefig(temporary, dpi=100, metadata={"Software": None})
@@ -51,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
         prog=program_name("train.conditions"),
         description="Measure how distance, light, noise and blur affect a model's predictions; update its model card.",
     )
-    parser.add_argument("model", type=user_path, help="a .tflite with its manifest")
+    parser.add_argument("model", type=user_path, help="a .tflite with its manifest, or the name of a bundled model")
     parser.add_argument("--photos", type=user_path, required=True, help="a folder of photographs for each emotion")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     options = parser.parse_args(arguments)

@@ -28,7 +28,7 @@ from train.evaluation.compare import ModelComparison, compare_predictions
 from train.evaluation.measurements import FOLDS, ROLLS_DEG, majorities_name, measure_faces, measure_photos
 from train.evaluation.page import check_folder, write_report
 from train.evaluation.photos import check_photos
-from train.evaluation.predict import open_model, predict, training_prior
+from train.evaluation.predict import find_model, open_model, predict, training_prior
 from train.evaluation.report import EvaluationReport, report_sections, section_lines
 from train.evaluation.split_metrics import measure_split, select_classes, split_name
 
@@ -42,7 +42,11 @@ METRICS_PACKAGES = ("numpy", "scikit-learn")
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(prog=program_name("train.evaluate"), description=__doc__)
-    parser.add_argument("model", type=user_path, help="a run's folder, a .keras or .h5 checkpoint, or a .tflite")
+    parser.add_argument(
+        "model",
+        type=user_path,
+        help="a run's folder, a .keras or .h5 checkpoint, a .tflite, or the name of a bundled model",
+    )
     parser.add_argument(
         "--data",
         type=user_path,
@@ -103,7 +107,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         help="average each prediction with that for the mirrored face, as the runtime does; the overview always does",
     )
     parser.add_argument("--pooled", action="store_true", help="redraw the splits, as a run with --pooled does")
-    parser.add_argument("--against", metavar="MODEL", type=user_path, help="another model, on the same --data")
+    parser.add_argument("--against", metavar="MODEL", type=user_path, help="another one, on the same --data")
     parser.add_argument("--report", metavar="FOLDER", type=user_path, help="of the report (default: reports/NAME…)")
     parser.add_argument("--labels", nargs="+", help="classes of a checkpoint without a run, in its order")
     parser.add_argument(
@@ -144,6 +148,9 @@ def _name(model: Path) -> str:
 
 def evaluate_model(options: argparse.Namespace) -> None:
     """Evaluate the model and write its report."""
+    given, given_other = str(options.model), str(options.against)
+    options.model = find_model(options.model)
+    options.against = find_model(options.against) if options.against else None
     _check(options)
     model = _open(options.model, options)
     other = _open(options.against, options) if options.against else None
@@ -162,9 +169,9 @@ def evaluate_model(options: argparse.Namespace) -> None:
         prior = training_prior(model)
         measurements += measure_faces(averaged, faces, labels, kind="labels", dataset=name, training_prior=prior)
         evaluation = measure_split(predictions, data, split=split)
-        comparison = _compare(predictions, other, data, options, split=split) if other else None
+        comparison = _compare(predictions, other, given_other, data, options, split=split) if other else None
     report = EvaluationReport(
-        model=str(options.model),
+        model=given,
         model_labels=model.labels,
         both_ways=options.both_ways,
         date=datetime.now(tz=UTC).date().isoformat(),
@@ -278,6 +285,7 @@ def _predict_both(
 def _compare(
     predictions: NDArray[np.float32],
     other: Checkpoint | EmotionClassifier,
+    name: str,
     data: FaceData,
     options: argparse.Namespace,
     *,
@@ -286,7 +294,7 @@ def _compare(
     averaged, one_way = _predict_both(other, data.held_out(split).pixels, data.labels)
     theirs = averaged if options.both_ways else one_way
     official, clean = compare_predictions(predictions, theirs, data, split=split)
-    return ModelComparison(str(options.against), measure_split(theirs, data, split=split), official, clean)
+    return ModelComparison(name, measure_split(theirs, data, split=split), official, clean)
 
 
 def _packages(model: Checkpoint | EmotionClassifier) -> tuple[str, ...]:

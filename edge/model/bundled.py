@@ -31,10 +31,8 @@ def model_path(setting: str) -> Path:
     if Path(setting).name == setting and bundled.is_file():
         return bundled
     path = Path(setting)
-    names = sorted(model.stem for model in MODELS.glob("*.tflite"))
+    names = bundled_models()
     question = did_you_mean(setting, names)
     if question and path.name == setting and not path.exists():
-        raise ModelError(
-            f"{setting}: expected a .tflite model, or one of {', '.join(names)}, found neither: {question}"
-        )
+        raise ModelError(f"{setting}: expected a model's file, or one of {', '.join(names)}, found neither: {question}")
     return path

@@ -309,6 +309,18 @@ def test_photographs_are_part_of_the_report(here, capsys):
     assert "photographs, whole path, photos" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("without_plots")
+def test_a_bundled_model_has_a_name(here, capsys):
+    """A bundled model is evaluated by its name; the folder of a run with this name comes first."""
+    assert main(["edge_small", "--data", "fer2013.csv", "--against", "edge_small"]) == 0
+    report = read(here / "reports" / "edge_small-against-edge_small-validation")
+    assert (report.model, report.comparison.model) == ("edge_small", "edge_small")
+    assert report.comparison.evaluation == report.evaluation
+    (here / "edge_small").mkdir()
+    assert main(["edge_small", "--data", "fer2013.csv"]) == 4
+    assert "edge_small/best.keras: expected a .keras" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "folder"),
     [
@@ -330,6 +342,7 @@ BAD_CALLS = {
     "no such fold": (["net.keras", "--faces", "own.npz", "--fold", "2"], 3, "in fold 2, found none; the set has the"),
     "no model": (["nowhere.keras", "--data", "x"], 4, "expected a .keras or .h5 checkpoint"),
     "no tflite": (["nowhere.tflite", "--data", "x"], 4, "expected a .tflite model"),
+    "mistyped name": (["edge_smal", "--data", "x"], 4, "or one of edge_accurate, edge_small, found neither: did you"),
     "no other": (["net.keras", "--data", "x", "--against", "nowhere.keras"], 4, "nowhere.keras: expected"),
     "no data": (["net.keras", "--data", "nowhere.csv"], 3, "expected a data set here"),
     "wrong labels": (["net.keras", "--data", "x", "--labels", "happy", "sad"], 4, "expected an output of shape"),

@@ -32,7 +32,7 @@ class ModelComparison(msgspec.Struct, frozen=True):
     """Another model, measured on the same faces.
 
     Attributes:
-        model: its path as given.
+        model: its path or name as given.
         evaluation: its metrics.
         official: the test on the whole split.
         unseen: the test on the faces without a copy in training; None if there are none.

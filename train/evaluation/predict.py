@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from edge.errors import ConfigError, ModelError
+from edge.model.bundled import model_path
 from edge.model.manifest import InputSpec, manifest_path, read_manifest, read_model
 from edge.vision.classify import EmotionClassifier, check_probabilities
 from edge.vision.crop import resize_face, to_unit
@@ -38,6 +39,17 @@ def open_model(
             )
         return EmotionClassifier(*read_model(path))
     return open_checkpoint(path, labels=labels, value_range=value_range)
+
+
+def find_model(path: Path) -> Path:
+    """Return the model at `path`, or the bundled model that has this name, as `edge-emotion run --model` does.
+
+    What exists at `path`, such as the folder of a run, comes first.
+
+    Raises:
+        ModelError: neither exists, and a bundled model has nearly that name.
+    """
+    return path if path.exists() else model_path(str(path))
 
 
 def training_prior(model: Checkpoint | EmotionClassifier) -> Mapping[str, float] | None:
