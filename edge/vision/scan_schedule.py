@@ -97,9 +97,10 @@ class ScanSchedule:
         is_due = waited_s >= gap_s
         if not is_due and (not moving or waited_s < shortest_s * gap_factor):
             return None
-        self._next_check_s = media_time_s + shortest_s * gap_factor
         region = self._choose_region(gray, known, media_time_s, new_places_only=not is_due)
-        if region is not None:
+        if region is None:
+            self._next_check_s = media_time_s + shortest_s * gap_factor
+        else:
             self._last_scan_s = media_time_s
             self._is_scanning = True
         return region

@@ -314,6 +314,18 @@ def test_an_expensive_scan_delays_the_next_one():
     assert (set(cheap), set(costly[1:])) == ({2}, {8})
 
 
+def test_a_cheap_scan_does_not_wait_for_the_costs_of_the_one_before():
+    """A scan of the whole image may cost a hundred times as much as those of the small regions that follow."""
+    driver = ScheduleDriver(scan_interval_s=0.25, motion_scan_gap_s=0.25, scan_cpu_share=0.15)
+    costs = iter([0.0, 0.15] + [0.0] * 40)
+    scans = []
+    for frame in range(40):
+        if driver.advance(gray=moving_image(frame)).scan_region is not None:
+            scans.append(frame)
+            driver.scan_cpu_s = next(costs)
+    assert list(np.diff(scans))[:4] == [2, 8, 2, 2]
+
+
 def test_a_large_region_is_scanned_again_in_tiles():
     """The first scan covers the image; while nothing else moves, overlapping tiles that cover it follow."""
     driver = ScheduleDriver(tile_px=60, motion_scan_gap_s=0.1, scan_interval_s=0.1)
