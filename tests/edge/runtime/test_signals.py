@@ -62,6 +62,7 @@ if state not in {"hung", "hung while running, threads waited for"}:
 def patch():
     import edge.pipeline.build as build, edge.pipeline.sinks as sinks, edge.runtime.workers, edge.pipeline.pipeline
     from edge.scenes.catalogue import make_scene
+    from edge.sources.loop import LoopSource
     from edge.sources.scene import SceneSource
 
     if state != "hung while running":
@@ -75,7 +76,8 @@ def patch():
         return build_steps(settings)
 
     build.build_steps = slow_steps
-    build.open_source = lambda *_, **__: SceneSource(make_scene("one", width=160, height=120), live=True)
+    scene = make_scene("one", width=160, height=120)
+    build.open_source = lambda *_, **__: LoopSource(lambda: SceneSource(scene, live=False))  # does not end by itself
 
     class Log(sinks.JsonLinesLog):
         def write(self, observation):
