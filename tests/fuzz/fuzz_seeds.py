@@ -45,10 +45,6 @@ def models():
     return [zip_attachments.attach(flatbuffer, {MANIFEST: manifests()[1]}), deflated.getvalue(), flatbuffer]
 
 
-def graphs():
-    return [read_model(BUNDLED_MODEL)[0]]
-
-
 def settings():
     sections = msgspec.to_builtins(Settings())
     lines = []

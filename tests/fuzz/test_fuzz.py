@@ -23,6 +23,7 @@ OPTIONS = {
 HOSTILE = {
     "manifest": with_hostile_json,
     "run state": with_hostile_json,
+    "keras": with_hostile_json,
     "log": with_hostile_json,
     "settings": with_hostile_toml,
 }
