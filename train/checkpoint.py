@@ -13,6 +13,7 @@ from edge.errors import ConfigError, ModelError
 from edge.labels import CLASS_SETS, check_labels
 from edge.model.manifest import InputSpec
 from edge.stages import how_to_install
+from train.hdf5_check import UnreadableHdf5Error, check_hdf5
 from train.keras2 import readable_h5
 from train.keras_file import TooLargeError, limited_loading
 from train.native_logs import capture_native_logs
@@ -124,10 +125,14 @@ def load_checkpoint(path: Path, *, classes: int | None = None, with_optimizer: b
     except ModuleNotFoundError as error:
         raise ConfigError(f"Keras cannot be imported ({error}): {how_to_install()}") from error
     try:
-        with limited_loading(path), readable_h5(path) as readable:
-            model = keras.models.load_model(readable, compile=with_optimizer)
+        with limited_loading(path):
+            check_hdf5(path)
+            with readable_h5(path) as readable:
+                model = keras.models.load_model(readable, compile=with_optimizer)
     except TooLargeError as error:
         raise ModelError(f"{path}: expected a .keras or .h5 checkpoint, found {error}: name a smaller net") from error
+    except UnreadableHdf5Error as error:
+        raise ModelError(f"{path}: expected a .keras or .h5 checkpoint, found {error}: copy it again") from error
     except Exception as error:  # of any type: Keras, its backend and h5py raise many for a wrong file
         log.debug("Keras cannot load %s: %s", path, error)
         raise ModelError(f"{path}: expected a .keras or .h5 checkpoint, found {_explain(error)}") from error

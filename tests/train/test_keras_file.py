@@ -1,14 +1,17 @@
 """A net that takes more memory than its file holds is refused in one line, before the machine runs out of it."""
 
+import io
 import json
+import signal
 import zipfile
 
+import h5py
 import keras
 import numpy as np
 import pytest
 
 from edge.errors import ModelError
-from train import keras_file
+from train import hdf5_check, keras_file
 from train.checkpoint import load_checkpoint
 
 MB = 1 << 20
@@ -16,15 +19,15 @@ MB = 1 << 20
 
 @pytest.fixture
 def rewrite(tmp_path):
-    """Return a function that writes a small net as `.keras` with a changed description."""
+    """Return a function that writes a small net as `.keras` with a changed description, and some other contents."""
     sound, path = tmp_path / "sound.keras", tmp_path / "net.keras"
     keras.Sequential([keras.Input((48, 48, 1)), keras.layers.Flatten(), keras.layers.Dense(7)]).save(sound)
 
-    def write(change):
+    def write(change, others=None):
         with zipfile.ZipFile(sound) as archive, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as changed:
             for name in archive.namelist():
                 content = archive.read(name)
-                changed.writestr(name, change(content) if name == "config.json" else content)
+                changed.writestr(name, change(content) if name == "config.json" else (others or {}).get(name, content))
         return path
 
     return write
@@ -62,3 +65,36 @@ def test_a_net_that_is_much_larger_than_its_file_is_refused(rewrite):
         load_checkpoint(rewrite(with_units(200_000)))
     net = load_checkpoint(rewrite(bytes))
     assert net.predict_on_batch(np.zeros((1, 48, 48, 1), np.float32)).shape == (1, 7)
+
+
+def hanging_hdf5():
+    """Return an HDF5 file in which a text has a length that lets the library read the same place for ever."""
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        file.attrs["model_config"] = "{}"
+    damaged = bytearray(content.getvalue())
+    size = damaged.index(b"GCOL") + 24  # of the first object in the global heap
+    damaged[size : size + 8] = bytes(8)
+    return bytes(damaged)
+
+
+@pytest.mark.parametrize("name", ["net.keras", "net.h5"])
+def test_a_file_on_which_hdf5_hangs_is_refused(tmp_path, rewrite, name):
+    """It would hang for ever, and not even Ctrl-C would end it."""
+    path = tmp_path / name
+    if path.suffix == ".h5":
+        path.write_bytes(hanging_hdf5())
+    else:
+        rewrite(lambda content: content, {"model.weights.h5": hanging_hdf5()})
+    with pytest.raises(ModelError, match=r"found content on which the HDF5 library hangs: copy it again$"):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT])
+def test_a_file_on_which_hdf5_crashes_is_refused(rewrite, monkeypatch, tmp_path, number):
+    """Only the process that checks the file ends."""
+    program = tmp_path / "crash.py"
+    program.write_text(f"import os, sys\nos.kill(os.getpid(), {int(number)})\n")
+    monkeypatch.setattr(hdf5_check, "__file__", str(program))
+    with pytest.raises(ModelError, match=rf"on which the HDF5 library crashes \({number.name}\): copy it again$"):
+        load_checkpoint(rewrite(lambda content: content))
