@@ -3,7 +3,6 @@
 import argparse
 import errno
 import logging
-import sys
 import tempfile
 from collections.abc import Sequence
 from functools import partial
@@ -16,7 +15,7 @@ from edge.device.files import user_path
 from edge.errors import ConfigError, ModelError
 from edge.model.manifest import Precision
 from train.checkpoint import find_checkpoint
-from train.command import program_name, run_command
+from train.command import program_name, run_command, run_program
 from train.data.classes import parse_classes
 from train.native_logs import capture_native_logs
 from train.options import option_error
@@ -192,4 +191,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

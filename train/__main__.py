@@ -4,7 +4,6 @@ import argparse
 import logging
 import os
 import shlex
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from edge.device.files import user_path
 from edge.errors import ConfigError
 from edge.labels import EMOTIONS
 from train.augment import Augmentation
-from train.command import program_name, run_command
+from train.command import program_name, run_command, run_program
 from train.data.classes import parse_classes, parse_merges
 from train.data.dataset import read_dataset
 from train.data.summary import summary_lines
@@ -187,4 +186,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

@@ -2,7 +2,6 @@
 
 import argparse
 import logging
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from edge.device.files import user_path
 from edge.errors import ConfigError
 from train.augment import Augmentation, augment
-from train.command import program_name, run_command
+from train.command import program_name, run_command, run_program
 from train.data.classes import parse_classes
 from train.data.dataset import read_dataset
 from train.data.faces import FACE_PX, FaceData, FaceSet
@@ -152,4 +151,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
-from edge.cli.streams import use_utf8
+from edge.cli.streams import finish_output, prepare_streams, use_utf8
 from edge.errors import EdgeError
 from edge.stages import COMMANDS
 
@@ -37,6 +38,19 @@ def program_name(module: str, *, as_called: bool = False) -> str:
     return f"{shlex.quote(sys.executable) if as_called else 'python'} -m {module}"
 
 
+def run_program(main: Callable[[], int]) -> NoReturn:
+    """Run the `main` of a stage for `python -m`, in any locale and with any standard streams, and end the process."""
+    use_utf8()
+    prepare_streams()
+    try:
+        exit_code = main()
+    except EdgeError as error:  # from printing the usage
+        exit_code = _fail("ERROR", str(error), error.exit_code)
+    except SystemExit as end:  # --help, or a wrong command line
+        exit_code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    sys.exit(finish_output(exit_code))
+
+
 def run_command(name: str, body: Callable[[], None], *, stopped: str, debug: bool) -> int:
     """Run `body`; return 0, the error's exit code (see `edge.errors`), or 130 after Ctrl-C or SIGTERM.
 
@@ -46,7 +60,6 @@ def run_command(name: str, body: Callable[[], None], *, stopped: str, debug: boo
         stopped: message after Ctrl-C, unless the KeyboardInterrupt has its own.
         debug: re-raise errors, so that the traceback is shown.
     """
-    use_utf8()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # a line of progress reaches a file or a pipe at once
     with latch_interrupts():

@@ -5,12 +5,11 @@ The results go into a plot next to the model, and into the last section of its m
 
 import argparse
 import logging
-import sys
 from functools import partial
 
 from edge.device.files import atomic_write, user_path
 from edge.errors import SinkError
-from train.command import program_name, run_command
+from train.command import program_name, run_command, run_program
 from train.evaluation.conditions import measure_conditions, plot_path, update_card
 from train.evaluation.corruptions import AXIS_LABELS
 from train.evaluation.predict import find_model
@@ -63,4 +62,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

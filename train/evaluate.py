@@ -3,7 +3,6 @@
 import argparse
 import importlib.metadata
 import logging
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -19,7 +18,7 @@ from edge.errors import ConfigError
 from edge.model.manifest import Measurement, read_model
 from edge.vision.classify import EmotionClassifier
 from train.checkpoint import Checkpoint
-from train.command import program_name, run_command
+from train.command import program_name, run_command, run_program
 from train.data.classes import parse_classes, parse_merges
 from train.data.dataset import read_dataset, read_fold, read_majority_faces
 from train.data.faces import FaceData, Split
@@ -309,4 +308,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

@@ -5,7 +5,6 @@ import hashlib
 import logging
 import os
 import re
-import sys
 from functools import partial
 
 import cv2
@@ -19,10 +18,10 @@ from edge.labels import EMOTIONS
 from edge.model.bundled import model_path
 from edge.model.manifest import Framing, read_model
 from edge.settings.schema import Settings
-from edge.sources.images import read_image
+from edge.sources.images import ImageReader
 from edge.vision.crop import crop_face
 from edge.vision.detectors import open_scanner
-from train.command import program_name, run_command
+from train.command import program_name, run_command, run_program
 from train.data.face_file import SUFFIX, write_face_file
 from train.data.faces import FACE_PX
 from train.data.photographs import Photograph, Skipped, list_photographs
@@ -118,9 +117,10 @@ def cut_faces(
     scanner = open_scanner(settings, is_still_images=True)
     wide = Framing(framing.scale * SIDE_PX / FACE_PX, framing.shift_y)
     faces, kept, known = [], [], set()
+    reader = ImageReader("photographs")
     for photograph in tqdm(photographs, desc="cutting faces", unit=" photographs", leave=False, disable=None):
         try:
-            gray, _ = read_image(photograph.path)
+            gray = reader.read(photograph.path)
         except (MediaError, ValueError):  # ValueError: a table can hold names that no file system allows
             skipped.add("no image that can be decoded", photograph.name)
             continue
@@ -137,6 +137,7 @@ def cut_faces(
         else:
             faces.append(crop_face(gray, found[0].box, framing=wide, size=SIDE_PX, roll_deg=found[0].roll_deg or 0.0))
             kept.append(photograph)
+    reader.close()
     return np.stack(faces) if faces else np.empty((0, SIDE_PX, SIDE_PX), dtype=np.uint8), kept
 
 
@@ -149,4 +150,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

@@ -2,13 +2,12 @@
 
 import argparse
 import logging
-import sys
 from functools import partial
 
 from edge.device.files import atomic_write, user_path
 from edge.errors import SinkError
 from edge.settings.schema import ClassifySettings
-from train.command import run_command
+from train.command import run_command, run_program
 from train.evaluation.measurements import FOLDS
 from train.evaluation.prior_sweep import sweep_lines, sweep_prior
 
@@ -55,4 +54,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

@@ -10,7 +10,6 @@ The file is an `.npz` with `answers`, (V, N, K) float16 probabilities by view in
 import argparse
 import hashlib
 import logging
-import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -25,7 +24,7 @@ from tqdm import trange
 from edge.device.files import user_path
 from edge.errors import ConfigError, MediaError, SinkError
 from train.augment import Augmentation
-from train.command import program_name, run_command
+from train.command import program_name, run_command, run_program
 from train.data.dataset import read_dataset
 from train.data.faces import FaceData
 from train.data.npz import UnreadableArraysError, read_arrays
@@ -199,4 +198,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

@@ -78,6 +78,24 @@ def camera_error(name: str, error: Exception) -> CameraError:
     return translated
 
 
+class LeftOutFrames:
+    """Counts the frames of a camera that cannot be used, and logs that ever more rarely."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def add(self, reason: str, count: int = 1) -> None:
+        """Count frames.
+
+        Args:
+            reason: Which camera, what was expected, and what the last of them was.
+            count: Number of frames; may be 0.
+        """
+        before, self._count = self._count, self._count + count
+        if before.bit_length() < self._count.bit_length():  # the 1st, 2nd, 4th, 8th
+            log.warning("%s: left out (%d so far)", reason, self._count)
+
+
 class PictureCheck:
     """Sorts out a live source's frames that are no pictures: empty, tiny, or of another type.
 
@@ -85,13 +103,10 @@ class PictureCheck:
         name: The source's name, for messages.
         patience_s: Time after which a source that gives nothing else has failed, s.
         clock: Measures that time.
-
-    Attributes:
-        unusable: Number of frames sorted out.
     """
 
     def __init__(self, name: str, *, patience_s: float, clock: RunClock) -> None:
-        self.unusable = 0
+        self._left_out = LeftOutFrames()
         self._name = name
         self._patience_s = patience_s
         self._clock = clock
@@ -107,12 +122,10 @@ class PictureCheck:
         if gray.ndim == 2 and min(gray.shape) >= MIN_SIDE_PX and gray.dtype == np.uint8:  # noqa: PLR2004  # rows, columns
             self._since_s = None
             return True
-        self.unusable += 1
         size, least = "x".join(str(side) for side in reversed(gray.shape)), f"{MIN_SIDE_PX}x{MIN_SIDE_PX}"
         found = f"{frame.source or self._name}: expected pictures of at least {least} px, found {size}"
         now_s = self._clock.now_s()
-        if self.unusable & (self.unusable - 1) == 0:  # the 1st, 2nd, 4th, 8th
-            log.warning("%s: left out (%d so far)", found, self.unusable)
+        self._left_out.add(found)
         if self._since_s is None:
             self._since_s = now_s
         elif now_s - self._since_s > self._patience_s:

@@ -41,6 +41,8 @@ _MAX_OUTPUT = 1 << 20
 _WORKING_BYTES, _BYTES_PER_DECODED_PIXEL = 128 << 20, 8
 """Memory that decoding may take: this, and so much for each pixel of the largest image that is decoded."""
 
+_C_LIBRARY = ctypes.CDLL(None)
+
 _MAX_LINES, _MAX_LINE = 50, 200
 """Number of lines of libraries that a reply repeats, and the longest of them."""
 
@@ -92,6 +94,8 @@ class Image(msgspec.Struct, tag=True):
     messages: tuple[str, ...]
     position_s: float
     number: int
+    left_out: int
+    damage: str
 
 
 class Opened(msgspec.Struct, tag=True):
@@ -187,7 +191,7 @@ class Decoder:
 
     def _next_frame(self, slot: int) -> Reply:
         if self._stream is not None:
-            return self._store(self._stream.read(), slot, number=self._stream.number)
+            return self._store(self._stream.read(), slot)
         picture = self._video.read() if self._video is not None else None
         return End() if picture is None else self._store(picture, slot)
 
@@ -220,14 +224,15 @@ class Decoder:
             take_messages=take_printed_output,
         )
 
-    def _store(self, picture: Picture, slot: int, *, number: int = 0) -> Image:
+    def _store(self, picture: Picture, slot: int) -> Image:
         height, width = picture.gray.shape
         start = slot * self._slot_bytes
         for pixels in (picture.gray, picture.color):
             if pixels is not None:
                 np.ndarray(pixels.shape, np.uint8, self._memory, start)[...] = pixels
                 start += pixels.size
-        messages = (*picture.messages, *take_library_output())
+        # What FFmpeg writes about a stream meanwhile is for the stream, which finds out what is damaged.
+        messages = picture.messages if self._stream is not None else (*picture.messages, *take_library_output())
         return Image(
             width,
             height,
@@ -236,7 +241,9 @@ class Decoder:
             picture.lacks_end,
             messages,
             picture.position_s,
-            number,
+            picture.number,
+            picture.left_out,
+            picture.damage,
         )
 
 
@@ -254,7 +261,7 @@ def take_library_output() -> list[str]:
 
 def take_printed_output() -> list[str]:
     """Return what libraries wrote to standard output as well, if that is the same file; see `take_library_output`."""
-    ctypes.CDLL(None).fflush(None)
+    _C_LIBRARY.fflush(None)
     return take_library_output()
 
 

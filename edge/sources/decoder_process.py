@@ -237,7 +237,17 @@ class DecoderProcess:
         if pixels >= _RELEASE_PIXELS:
             self._memory.madvise(mmap.MADV_REMOVE, start, self._slot_bytes)
         full_size = (reply.full_width, reply.full_height)
-        return Picture(gray, color, full_size, reply.lacks_end, reply.messages, reply.position_s, reply.number)
+        return Picture(
+            gray,
+            color,
+            full_size,
+            reply.lacks_end,
+            reply.messages,
+            reply.position_s,
+            reply.number,
+            reply.left_out,
+            reply.damage,
+        )
 
     def _end_error(self) -> DecoderCrashError | ShortageError:
         """Return why the process has ended, or no longer responds."""

@@ -165,6 +165,42 @@ class ImageSource(Source):
         log.warning("%s: expected an image, found %s: skipped", left_out.path, left_out.reason)
 
 
+class ImageReader:
+    """Decodes image files, one by one, in a process of its own: for files that are many, or not trusted.
+
+    Args:
+        name: Names all of them in the log.
+        max_megapixels: Larger images are shrunk to this size.
+    """
+
+    def __init__(self, name: str, *, max_megapixels: float = MAX_MEGAPIXELS) -> None:
+        self._decoder = PictureDecoder(max_megapixels)
+        self._messages = LibraryMessages(name)
+
+    def read(self, path: Path) -> Gray:
+        """Return the luma of an image, (H, W) uint8, upright and read-only.
+
+        Raises:
+            MediaError: The file cannot be read or decoded.
+        """
+        try:
+            with path.open("rb") as file:
+                picture = self._decoder.decode(file, color=False)
+        except OSError as error:
+            raise MediaError(f"{path}: expected a readable image, found: {error.strerror}") from error
+        except UnreadableContentError as error:
+            raise MediaError(f"{path}: expected an image, found {error}") from error
+        if picture is None:
+            raise MediaError(f"{path}: expected an image, found the reader closed: open another")
+        self._messages.add(picture.messages, about=str(path))
+        return read_only(picture.gray)
+
+    def close(self) -> None:
+        """End the process, and report what it has not reported yet."""
+        self._messages.report()
+        self._decoder.close()
+
+
 def read_image(path: Path, *, color: bool = False, max_megapixels: float = MAX_MEGAPIXELS) -> tuple[Gray, Color | None]:
     """Decode an image in this process, for images that are trusted or few; an `ImageSource` starts one of its own.
 

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from dataclasses import replace
 
 from edge.records import Frame, TimeLine
@@ -24,7 +25,8 @@ _FRAME_S = 0.04
 class LoopSource(Source):
     """Gives the frames of a source at their own times, and begins again when it ends.
 
-    It is live: a frame that is overdue is skipped, as with a camera, and times are those of the clock.
+    It is live: a frame that is overdue is skipped, as with a camera, and times are those of the clock. While the source
+    is opened for the next round, which takes a slow machine seconds, the last frame is given again.
 
     Args:
         open_source: Opens the source, unpaced; called for each round.
@@ -46,11 +48,13 @@ class LoopSource(Source):
         self._source = open_source()
         self.name = self._source.name
         self._index = 0
+        self._opening: Future[Source] | None = None  # of the next round
         self._shown: Frame | None = None
         self._next: Frame | None = None
         self._round_s: float | None = None  # when the round began, monotonic clock
         self._next_s = self._duration_s = 0.0  # when `_next` is due, and the time from the frame before it
         self._pictures = 0  # in this round
+        self._is_round_empty = True  # so far
 
     def read(self) -> Frame | None:
         """Wait for the next frame; None after `close`.
@@ -59,34 +63,39 @@ class LoopSource(Source):
             SourceError: The source cannot be read, or cannot be opened again.
         """
         while not self._closed.is_set():
+            if self._shown is not None and not self._has_opened():
+                return None if self._closed.is_set() else self._stamp(self._shown)
             began_s, is_new = time.monotonic(), False
             while (now_s := time.monotonic()) - began_s < _REPEAT_S:
                 self._next = self._next or self._fetch()
-                if self._next is None:
-                    return None
-                if self._next_s > now_s:
+                if self._next is None or self._next_s > now_s:
                     break
                 self._shown, self._next, is_new = self._next, None, True
             if self._shown is not None and (is_new or self._next_s > now_s + _REPEAT_S):
                 if not is_new and self._closed.wait(_REPEAT_S):
                     return None
                 return self._stamp(self._shown)
-            self._closed.wait(self._next_s - now_s)
+            if self._next is not None:
+                self._closed.wait(self._next_s - now_s)
+            elif self._opening is None:
+                return None
         return None
 
     def _fetch(self) -> Frame | None:
-        """Return the source's next frame, and compute when it is due; None after `close`."""
+        """Return the source's next frame, and compute when it is due; None at the end of a round, and after `close`."""
+        if self._opening is not None:
+            return None
         frame = self._source.read()
         now_s = time.monotonic()
         if self._round_s is None:
             self._round_s = now_s
         if frame is None:
-            if not self._begin_again():
+            if self._is_round_empty:
                 return None
             self._round_s, self._pictures = self._next_s + (self._duration_s or _FRAME_S), 0
-            frame = self._source.read()
-            if frame is None:
-                return None
+            self._begin_again()
+            return None
+        self._is_round_empty = False
         due_s = self._round_s + self._position_s(frame)
         late_s = now_s - due_s
         if late_s > _LATE_S:
@@ -105,17 +114,40 @@ class LoopSource(Source):
         self._duration_s = self._picture_s
         return (self._pictures - 1) * self._picture_s
 
-    def _begin_again(self) -> bool:
-        """Open the source for another round; return False after `close`."""
+    def _begin_again(self) -> None:
+        """Open the source for another round, on a thread of its own; do nothing after `close`."""
         self._source.close()
-        if self._closed.is_set():
-            return False
-        source = self._open_source()
+        opening: Future[Source] = Future()
+
+        def open_again() -> None:
+            try:
+                opening.set_result(self._open_source())
+            except BaseException as error:  # noqa: BLE001  # raised by `read`
+                opening.set_exception(error)
+
         with self._lock:
-            self._source = source
+            if self._closed.is_set():
+                return
+            self._opening = opening
+        threading.Thread(target=open_again, name="loop", daemon=True).start()
+
+    def _has_opened(self) -> bool:
+        """Wait for up to `_REPEAT_S` until the next round may begin; return whether it may.
+
+        Raises:
+            SourceError: The source cannot be opened again.
+        """
+        if self._opening is None:
+            return True
+        if not wait([self._opening], _REPEAT_S).done:
+            return False
+        source = self._opening.result()
+        self._round_s = max(self._round_s or 0.0, time.monotonic())
+        with self._lock:
+            self._source, self._opening, self._is_round_empty = source, None, True
             if self._closed.is_set():
                 source.close()
-        return not self._closed.is_set()
+        return True
 
     def _stamp(self, frame: Frame) -> Frame:
         """Return the frame as one that a camera has captured now."""
@@ -128,3 +160,11 @@ class LoopSource(Source):
         self._closed.set()
         with self._lock:
             self._source.close()
+            if self._opening is not None:
+                self._opening.add_done_callback(_close_opened)
+
+
+def _close_opened(opening: Future[Source]) -> None:
+    """Close a source that was opened when nobody needed it any more."""
+    if opening.exception() is None:
+        opening.result().close()

@@ -8,9 +8,10 @@ from edge.errors import CameraAbsentError, CameraError, ConfigError
 from edge.records import Frame
 from edge.settings.schema import SourceSettings
 from edge.sources.address import StreamAddress
-from edge.sources.base import Source, read_only
+from edge.sources.base import LeftOutFrames, Source, read_only
 from edge.sources.content import UnreadableContentError
 from edge.sources.decoder_process import DecoderCrashError, DecoderProcess, DecoderTimeoutError
+from edge.sources.library_messages import LibraryMessages
 from edge.sources.picture import Picture
 from edge.sources.stream import ABSENT, CAPTURE_OPTIONS, LOG_LEVELS, has_gstreamer
 
@@ -42,6 +43,8 @@ class NetworkSource(Source):
         self._decoder = decoder
         self._stall_timeout_s = settings.stall_timeout_s
         self._closed = threading.Event()
+        self._left_out = LeftOutFrames()
+        self._messages = LibraryMessages(self.name)
         self._next = self._receive(max(settings.open_timeout_s, settings.stall_timeout_s))
 
     def read(self) -> Frame | None:
@@ -59,18 +62,24 @@ class NetworkSource(Source):
 
     def _receive(self, timeout_s: float) -> Picture | None:
         try:
-            return self._decoder.newest_frame(timeout_s=timeout_s)
+            picture = self._decoder.newest_frame(timeout_s=timeout_s)
         except DecoderTimeoutError as error:
             raise CameraError(
-                f"{self.name}: expected a frame within {timeout_s:g} s, found none: is the camera still connected?"
+                f"{self.name}: expected a frame within {timeout_s:g} s, found none, or damaged ones alone: is the "
+                "camera still connected?"
             ) from error
         except (UnreadableContentError, DecoderCrashError) as error:
             raise CameraError(f"{self.name}: expected the next frame, found {error}") from error
+        if picture is not None:
+            self._left_out.add(f"{self.name}: expected a whole picture, found {picture.damage}", picture.left_out)
+            self._messages.add(picture.messages)
+        return picture
 
     def close(self) -> None:
         """Disconnect; a waiting `read` returns None."""
         self._closed.set()
         self._decoder.close()
+        self._messages.report()
 
 
 class NetworkCamera:

@@ -1,5 +1,6 @@
 """Decodes pictures upright, and never at a size that the machine cannot hold."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -44,8 +45,14 @@ BYTES_PER_PIXEL = 4
 _MAX_METADATA = 64 << 20
 """Size that a picture's file may have beyond that of its pixels, bytes."""
 
-_MISSING_PART = "premature end"
-"""In libjpeg's messages for data that ends too early; it then fills the rest with gray."""
+_DAMAGE = re.compile(
+    r"premature end|bad (?:Huffman|arithmetic) code|instead of RST|\d{3,} extraneous bytes", re.IGNORECASE
+)
+"""In libjpeg's messages for pixels that are missing or wrong; it fills them with gray, or shifts and colors the rest.
+
+A few extraneous bytes, as some webcams send them before each marker, leave the picture whole. libjpeg prints the first
+message of a picture alone.
+"""
 
 TakeMessages = Callable[[], list[str]]
 
@@ -62,6 +69,8 @@ class Picture:
         messages: What the decoder wrote to standard error.
         position_s: Position of a video's frame, s; 0 if it is unknown.
         number: Number of a stream's frame, counted from 0, those that nobody read included.
+        left_out: Number of the stream's frames that were damaged, since the last one that was read.
+        damage: What the newest of them was instead of a whole picture.
     """
 
     gray: Gray
@@ -71,6 +80,8 @@ class Picture:
     messages: tuple[str, ...] = ()
     position_s: float = 0.0
     number: int = 0
+    left_out: int = 0
+    damage: str = ""
 
 
 def decode_picture(
@@ -83,7 +94,7 @@ def decode_picture(
         color: Whether to decode color as well; the luma is the same either way.
         max_pixels: A larger picture is shrunk to this number of pixels.
         take_messages: Returns and forgets what libraries have written to standard error; None if that is not known.
-            Then a file without its end marker counts as cut short.
+            Then a file without its end marker counts as cut short, and a JPEG with wrong pixels as whole.
 
     Raises:
         UnreadableContentError: It is no picture, is damaged, or is too large to be decoded.
@@ -96,9 +107,11 @@ def decode_picture(
     if gray is None and take_messages is not None and (completed := _with_end(content, header.format)) is not None:
         data, lacks_end = completed, True
         gray, messages = _decode(data, gray_mode), take_messages()
-        if any(_MISSING_PART in message for message in messages):
-            gray = None
+    if header.format == "JPEG" and any(_DAMAGE.search(message) for message in messages):
+        gray = None
     bgr = _decode(data, color_mode) if color and gray is not None else None
+    if bgr is not None and take_messages is not None:
+        take_messages()  # the same again
     if gray is None or (color and bgr is None):
         said = f" ({messages[-1]})" if messages else ""
         raise UnreadableContentError(f"a {header.format} that is corrupt or cut short{said}", kind="damaged")

@@ -6,6 +6,7 @@ import stat
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -37,6 +38,26 @@ _UDP_OPTION = "overrun_nonfatal=1"
 
 _THREADS = 2
 """Each further thread of FFmpeg delays a stream by one frame."""
+
+_DAMAGE = re.compile(
+    r"error while decoding|concealing|damaged at|Error at MB|corrupt|Invalid mb type|slice mismatch|MVs not available"
+    r"|[Mm]issing reference|reference picture missing|Could not find ref|missed \d+ packets|invalid cbp",
+)
+"""In FFmpeg's messages for a frame with wrong pixels.
+
+It names no frame. Source: streams of H.264, H.265, MPEG-4 and MPEG-2 with lost and changed bytes; see `_DOUBTFUL`.
+"""
+
+_DOUBTFUL = _THREADS + 1
+"""Number of frames that such a message may be about: the one that was grabbed, or one of those decoded next."""
+
+_KEY_FRAME = ord("I")
+
+_LONGEST_DAMAGE_S = 2.0
+"""Time after which frames are given again although there was no key frame, s; some cameras send them rarely."""
+
+_PREFIX = re.compile(r"^\[OPENCV:FFMPEG:\d+\]\s*")
+"""What OpenCV prints before a message of FFmpeg."""
 
 
 class NetworkStream:
@@ -77,6 +98,9 @@ class NetworkStream:
         self._timeout_s = timeout_s
         self._number = -1  # of the newest frame
         self._is_fresh = False  # whether nobody has read it
+        self._doubtful = 0  # number of frames that the newest message about damage may still be about
+        self._damaged_at_s: float | None = None  # time of that message, until frames are whole again
+        self._left_out, self._damage = 0, ""  # since the last frame that was read
         self._failure: UnreadableContentError | None = None
         self._files = None if is_pipeline else _open_files()
         began_s = time.monotonic()
@@ -94,24 +118,21 @@ class NetworkStream:
             and int(self._capture.get(cv2.CAP_PROP_FOURCC)) == cv2.VideoWriter.fourcc(*"MJPG")
             and self._capture.set(cv2.CAP_PROP_FORMAT, -1)
         )
+        take_messages()  # about the first look at the stream
 
     @property
     def has_ended(self) -> bool:
         """Whether there are no more frames; `read` raises the reason."""
         return self._failure is not None
 
-    @property
-    def number(self) -> int:
-        """Number of the newest frame, counted from 0, those that nobody read included."""
-        return self._number
-
     def skip(self) -> None:
         """Wait for the next frame, and keep it in place of the one before."""
         began_s = time.monotonic()
-        self._is_fresh = self._capture.grab()
-        if self._is_fresh:
+        if self._capture.grab():
             self._number += 1
+            self._is_fresh = self._holds_jpegs or not self._is_damaged()
         else:
+            self._is_fresh = False
             is_late = time.monotonic() - began_s >= self._timeout_s
             found = f"no frame for {self._timeout_s:g} s" if is_late else "the end of the stream"
             self._failure = UnreadableContentError(found, kind="ended")
@@ -128,12 +149,11 @@ class NetworkStream:
                 self.skip()
             if self._failure is not None:
                 raise self._failure
+            picture = self._retrieve() if self._is_fresh else None
             self._is_fresh = False
-            self._check_files()
-            found, image = self._capture.retrieve()
-            picture = self._decode(np.asarray(image)) if found else None
             if picture is not None:
-                return picture
+                left_out, self._left_out = self._left_out, 0
+                return replace(picture, number=self._number, left_out=left_out, damage=self._damage)
             if time.monotonic() > deadline_s:
                 raise UnreadableContentError("a stream without a frame that can be decoded", kind="damaged")
 
@@ -151,13 +171,43 @@ class NetworkStream:
             self._capture.release()
             raise UnreadableContentError("a playlist that names a file of this machine", kind="refused")
 
+    def _is_damaged(self) -> bool:
+        """Return whether the grabbed frame may be damaged, or built on one that is; count it if so."""
+        messages = [message for message in self._take_messages() if _DAMAGE.search(message)]
+        now_s = time.monotonic()
+        if messages:
+            self._doubtful, self._damaged_at_s = _DOUBTFUL, now_s
+            self._damage = f"one that is damaged ({_PREFIX.sub('', messages[-1])})"
+        if self._damaged_at_s is None:
+            return False
+        if self._doubtful:
+            self._doubtful -= 1
+        elif self._is_key_frame() or now_s - self._damaged_at_s > _LONGEST_DAMAGE_S:
+            self._damaged_at_s = None
+            return False
+        self._left_out += 1
+        return True
+
+    def _is_key_frame(self) -> bool:
+        """Return whether the grabbed frame needs no other one; True if this OpenCV does not know."""
+        name = getattr(cv2, "CAP_PROP_FRAME_TYPE", None)
+        return name is None or int(self._capture.get(name)) in {0, _KEY_FRAME}
+
+    def _retrieve(self) -> Picture | None:
+        """Return the grabbed frame; None if it cannot be decoded."""
+        self._check_files()
+        found, image = self._capture.retrieve()
+        return self._decode(np.asarray(image)) if found else None
+
     def _decode(self, image: NDArray[Any]) -> Picture | None:
         if self._holds_jpegs or image.shape[0] == 1:  # a pipeline may deliver JPEGs, too
             try:
                 return decode_picture(
                     image.tobytes(), color=self._color, max_pixels=self._max_pixels, take_messages=self._take_messages
                 )
-            except UnreadableContentError:
+            except UnreadableContentError as error:
+                self._left_out += 1
+                self._damage = str(error)
                 return None
         height, width = image.shape[:2]
         pixels = shrink(_to_bgr(image, rows=self._rows), self._max_pixels)

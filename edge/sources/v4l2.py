@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edge.errors import CameraError
 from edge.records import Color, Frame, Gray
 from edge.settings.schema import SourceSettings
-from edge.sources.base import Source, luma, read_only, silence_opencv
+from edge.sources.base import LeftOutFrames, Source, luma, read_only, silence_opencv
 from edge.sources.content import UnreadableContentError
 from edge.sources.library_messages import LibraryMessages
 from edge.sources.picture_decoder import PictureDecoder
@@ -71,7 +71,8 @@ class V4l2Source(Source):
         self._color = color
         self._closed = threading.Event()
         self._lock = threading.Lock()  # protects the capture: `close` must not free it during a read
-        self._index = self._unusable = 0
+        self._index = 0
+        self._left_out = LeftOutFrames()
         self._messages = LibraryMessages(self.name)
         self._decoder = PictureDecoder(
             settings.max_megapixels, timeout_s=max(settings.stall_timeout_s, _DECODER_TIMEOUT_S)
@@ -133,26 +134,19 @@ class V4l2Source(Source):
         width, height = (int(self._capture.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
         if image.size == width * height * 2:
             return split_channels(image.reshape(height, width, 2), color=self._color)
-        self._leave_out(f"a picture of {width * height * 2} bytes", str(image.size))
+        self._left_out.add(f"{self._device}: expected a picture of {width * height * 2} bytes, found {image.size}")
         return None
 
     def _decode_jpeg(self, content: bytes) -> tuple[Gray, Color | None] | None:
         try:
             picture = self._decoder.decode(content, color=self._color)
         except UnreadableContentError as error:
-            self._leave_out("a JPEG", str(error))
+            self._left_out.add(f"{self._device}: expected a JPEG, found {error}")
             return None
         if picture is None:
             return None
         self._messages.add(picture.messages)
         return read_only(picture.gray), None if picture.color is None else read_only(picture.color)
-
-    def _leave_out(self, expected: str, found: str) -> None:
-        self._unusable += 1
-        if self._unusable & (self._unusable - 1) == 0:  # the 1st, 2nd, 4th, 8th
-            log.warning(
-                "%s: expected %s, found %s: left out (%d so far)", self._device, expected, found, self._unusable
-            )
 
     def close(self) -> None:
         """Release the camera; a waiting `read` returns None."""

@@ -1,4 +1,4 @@
-"""`run_command`: a Ctrl-C that a library swallows still ends the command, with the right exit code."""
+"""`run_command`: a Ctrl-C that a library swallows ends the command; `run_program`: any standard streams do."""
 
 import contextlib
 import os
@@ -6,6 +6,7 @@ import select
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from waiting import LIMIT_S
@@ -14,6 +15,8 @@ from edge.errors import ModelError
 from train.command import check_interrupt, latch_interrupts, run_command
 from train.fit import fit
 from train.run_folder import LAST
+
+ROOT = Path(__file__).parents[2]
 
 
 def swallow(number):
@@ -88,3 +91,52 @@ def test_a_line_reaches_a_pipe_at_once():
         assert process.stdout.readline() == "epoch 1\n"
         process.communicate("\n")
     assert process.returncode == 0
+
+
+MODULES = ("train", "train.evaluate", "train.conditions", "train.faces", "train.augmentation_sheet", "convert")
+
+FAKE_STAGE = """
+import os, sys
+from train.command import run_command, run_program
+from train.native_logs import capture_native_logs
+
+def body():
+    with capture_native_logs():
+        os.write(2, b'native')
+    print('out')
+    open('log', 'w').write('line')
+
+run_program(lambda: run_command('stage', body, stopped='', debug=False))
+"""
+
+
+def stage(words, redirections, folder):
+    """Run Python with `words` from a shell that redirects its streams."""
+    return subprocess.run(  # noqa: S603  # ours
+        ["/bin/sh", "-c", f'exec "$0" "$@" {redirections}', sys.executable, *words],
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_do_no_harm(tmp_path, closed):
+    """Without a stream a stage works, and no file that it opens takes the stream's place."""
+    done = stage(["-c", FAKE_STAGE], closed, tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == ("" if ">&-" in closed.replace("2>&-", "") else "out\n")
+    assert (tmp_path / "log").read_text() == "line"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", MODULES)
+def test_a_full_disk_is_one_line_and_exit_code_3(tmp_path, module):
+    """Every stage is started in that way."""
+    done = stage(["-m", module, "--help"], ">/dev/full", tmp_path)
+    assert done.returncode == 3
+    assert done.stderr == "ERROR: standard output cannot be written: No space left on device: free some space\n"

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 FOLDER_VARIABLE = "EDGE_EMOTION_CACHE"
 """Environment variable with the cache folder; an empty value turns the cache off."""
 
-VERSION = 1
+VERSION = 2
 """Version of the cached content; incremented when the same files decode to different faces."""
 
 _MOST_BYTES = 4 << 30

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from tqdm import tqdm
 from edge.errors import MediaError
 from edge.labels import EMOTIONS
 from edge.sources.folder import find_images
-from edge.sources.images import read_image
+from edge.sources.images import ImageReader
 from edge.vision.crop import resize_face
 from train.data.classes import EMOTION_LIST, NO_MERGES, emotion_of, near_emotion, plain_name
 from train.data.faces import FACE_PX
@@ -73,14 +74,15 @@ def list_tree(root: Path, merges: Mapping[str, str] = NO_MERGES) -> list[Labelle
 def read_images(images: list[LabelledImage]) -> RawFaces:
     """Decode the images as gray faces; images that cannot be decoded are reported as broken."""
     faces, rows, broken = [], [], []
-    for row, (path, _, _) in enumerate(tqdm(images, unit=" faces", delay=2, leave=False, disable=None)):
-        try:
-            image, _ = read_image(path)
-        except MediaError as error:
-            broken.append(str(error))
-        else:
-            faces.append(resize_face(image, size=FACE_PX))
-            rows.append(row)
+    with closing(ImageReader("images")) as reader:
+        for row, (path, _, _) in enumerate(tqdm(images, unit=" faces", delay=2, leave=False, disable=None)):
+            try:
+                image = reader.read(path)
+            except MediaError as error:
+                broken.append(str(error))
+            else:
+                faces.append(resize_face(image, size=FACE_PX))
+                rows.append(row)
     kept = np.array(rows, dtype=np.int64)
     codes, splits = (np.array([image[place] for image in images], dtype=np.int64)[kept] for place in (1, 2))
     pixels = np.stack(faces) if faces else np.empty((0, FACE_PX, FACE_PX), dtype=np.uint8)

@@ -5,6 +5,7 @@ and classified as the runtime does. This measures the classifier and its crop, n
 """
 
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -16,7 +17,7 @@ from edge.errors import MediaError
 from edge.labels import EMOTIONS
 from edge.model.manifest import read_model
 from edge.settings.schema import ClassifySettings, Settings
-from edge.sources.images import read_image
+from edge.sources.images import ImageReader
 from edge.vision.classify import EmotionClassifier
 from edge.vision.detectors import open_scanner
 from edge.vision.quality import why_unclear
@@ -70,14 +71,15 @@ def find_faces(folder: Path) -> list[PhotoFace]:
     """
     scanner = open_scanner(Settings(), is_still_images=True)
     faces = []
-    for name, emotion in tqdm(list_photos(folder), desc="finding faces", delay=2, leave=False, disable=None):
-        try:
-            gray, _ = read_image(folder / name)
-        except MediaError:
-            continue
-        found = scanner.scan(gray)
-        if found:
-            faces.append(PhotoFace(gray, found[0].box, found[0].roll_deg or 0.0, EMOTIONS.index(emotion)))
+    with closing(ImageReader("photographs")) as reader:
+        for name, emotion in tqdm(list_photos(folder), desc="finding faces", delay=2, leave=False, disable=None):
+            try:
+                gray = reader.read(folder / name)
+            except MediaError:
+                continue
+            found = scanner.scan(gray)
+            if found:
+                faces.append(PhotoFace(gray, found[0].box, found[0].roll_deg or 0.0, EMOTIONS.index(emotion)))
     if not faces:
         raise MediaError(f"{folder}: expected photographs with faces, found none: name another folder")
     return faces

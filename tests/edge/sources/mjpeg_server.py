@@ -18,6 +18,19 @@ def jpeg(level, *, size=(64, 48)):
     return cv2.imencode(".jpg", np.full((size[1], size[0]), level, np.uint8))[1].tobytes()
 
 
+def damaged_jpegs(*, size=(64, 48)):
+    """Return JPEGs from which a viewer makes a picture with wrong pixels: a part is missing, or was changed."""
+    noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0]), np.uint8)
+    whole = cv2.imencode(".jpg", noise)[1].tobytes()
+    middle = len(whole) // 2
+    with_markers = cv2.imencode(".jpg", noise, [cv2.IMWRITE_JPEG_RST_INTERVAL, 2])[1].tobytes()
+    return {
+        "a lost end": whole[:middle] + whole[-2:],
+        "wrong bytes": whole[:middle] + b"\xff\0" * 40 + whole[middle + 80 :],
+        "a lost part": with_markers.replace(b"\xff\xd1", b"\xff\xd4", 1),
+    }
+
+
 class MjpegServer:
     """Serves a Motion JPEG at `url`.
 

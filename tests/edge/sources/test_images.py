@@ -9,6 +9,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
+from mjpeg_server import damaged_jpegs
 
 from edge.errors import MediaError
 from edge.settings.schema import SourceSettings
@@ -316,6 +317,16 @@ def test_a_jpeg_that_lacks_more_than_its_end_marker_is_skipped(tmp_path, read_al
     source = ImageSource(tmp_path)
     assert [frame.source for frame in read_all(source)] == ["good.png"]
     assert source.left_out == {"damaged": 3}
+
+
+@pytest.mark.parametrize("damaged", damaged_jpegs().values(), ids=damaged_jpegs())
+def test_a_jpeg_with_wrong_pixels_is_skipped(tmp_path, read_all, damaged):
+    """A JPEG that has its end, but not everything before it, is not filled with gray either."""
+    write(tmp_path / "good.png")
+    (tmp_path / "damaged.jpg").write_bytes(damaged)
+    source = ImageSource(tmp_path)
+    assert [frame.source for frame in read_all(source)] == ["good.png"]
+    assert source.left_out == {"damaged": 1}
 
 
 @pytest.mark.parametrize(

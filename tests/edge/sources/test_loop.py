@@ -41,6 +41,13 @@ class ManualTime:
         return self.is_over
 
 
+class InlineThread:
+    """A thread whose work is done when `start` returns: opening a source takes no time of the clock."""
+
+    def __init__(self, *, target, **_options):
+        self.start = target
+
+
 class HangingSource(Source):
     """Gives no frame until it is closed."""
 
@@ -61,7 +68,8 @@ class HangingSource(Source):
 def clock(monkeypatch):
     clock = ManualTime()
     monkeypatch.setattr(loop_module, "time", clock)
-    monkeypatch.setattr(loop_module, "threading", SimpleNamespace(Event=lambda: clock, Lock=loop_module.threading.Lock))
+    stand_in = SimpleNamespace(Event=lambda: clock, Lock=threading.Lock, Thread=InlineThread)
+    monkeypatch.setattr(loop_module, "threading", stand_in)
     return clock
 
 
@@ -143,6 +151,63 @@ def test_a_file_that_vanishes_ends_the_loop(write_clip, clock):
     with pytest.raises(MediaError, match="no such file"):
         [source.read() for _ in range(5)]
     assert clock.now < 1001.0
+
+
+@pytest.fixture
+def slow_to_open():
+    """A source of three frames whose second opening waits until it is allowed; with `error` it fails then."""
+    scene = make_scene("empty", width=64, height=64, fps=10, duration_s=0.3)
+    opened, allowed, error = [], threading.Event(), []
+
+    def open_source():
+        opened.append(SceneSource(scene, live=False))
+        if len(opened) > 1:
+            allowed.wait()
+            for reason in error:
+                raise reason
+        return opened[-1]
+
+    yield SimpleNamespace(open=open_source, opened=opened, allowed=allowed, error=error)
+    allowed.set()
+
+
+def test_the_last_frame_is_shown_until_the_next_round_begins(slow_to_open):
+    """A machine that takes seconds to open the file again still shows the faces: no face ends at the end of a round."""
+    source = LoopSource(slow_to_open.open)
+    first = [source.read() for _ in range(3)]
+    repeated = [source.read() for _ in range(3)]
+    assert all(frame.gray is first[-1].gray for frame in repeated)
+    assert [frame.index for frame in repeated] == [3, 4, 5]
+    gaps = [after.captured_at - before.captured_at for before, after in itertools.pairwise([first[-1], *repeated])]
+    assert min(gaps) > 0.05
+    slow_to_open.allowed.set()
+    second = next(frame for frame in iter(source.read, None) if frame.gray is not first[-1].gray)
+    assert np.array_equal(second.gray, first[0].gray)  # the next round begins with its first frame, however late it is
+    assert len(slow_to_open.opened) == 2
+    source.close()
+
+
+def test_a_source_that_cannot_be_opened_again_ends_the_loop(slow_to_open):
+    """The error of the opening is that of the read, even if it came later."""
+    source = LoopSource(slow_to_open.open)
+    for _ in range(4):
+        source.read()
+    slow_to_open.error.append(MediaError("gone"))
+    slow_to_open.allowed.set()
+    with pytest.raises(MediaError, match="gone"):
+        wait_for(lambda: not source.read())
+
+
+def test_closing_during_an_opening_closes_what_is_opened(slow_to_open, in_thread):
+    """`close` does not wait for the opening, ends a read that does, and the source that comes later is closed."""
+    source = LoopSource(slow_to_open.open)
+    for _ in range(4):
+        source.read()
+    reading = in_thread(lambda: list(iter(source.read, None)))
+    source.close()
+    reading()
+    slow_to_open.allowed.set()
+    wait_for(lambda: len(slow_to_open.opened) > 1 and slow_to_open.opened[1]._closed.is_set())
 
 
 def test_closing_ends_a_waiting_read(in_thread):

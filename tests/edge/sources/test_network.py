@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from mjpeg_server import HEADERS, MjpegServer, jpeg
+from mjpeg_server import HEADERS, MjpegServer, damaged_jpegs, jpeg
 from ports import free_port
 from waiting import LIMIT_S, wait_for
 
@@ -25,6 +25,7 @@ from edge.sources.network import NetworkCamera
 from edge.sources.open import new_mounting, open_camera, open_source
 from edge.sources.reopen import ReopeningSource
 from edge.sources.stream import NetworkStream, _open, has_gstreamer
+from edge.sources.video import VideoSource
 
 PATIENT = {"open_timeout_s": LIMIT_S, "stall_timeout_s": LIMIT_S}
 SYSTEM_PYTHON = "/usr/bin/python3"
@@ -111,9 +112,9 @@ def test_a_stream_keeps_only_the_newest_frame(monkeypatch):
     stream = NetworkStream("", is_pipeline=True, timeout_s=1.0, color=False, max_pixels=10_000, take_messages=list)
     stream.skip()
     stream.skip()
-    levels = [int(stream.read().gray[0, 0]) for _ in range(2)]
-    assert levels == [2, 3]
-    assert stream.number == 2
+    pictures = [stream.read() for _ in range(2)]
+    assert [int(picture.gray[0, 0]) for picture in pictures] == [2, 3]
+    assert [picture.number for picture in pictures] == [1, 2]
     for _ in range(4):
         stream.skip()
     assert stream.has_ended
@@ -212,16 +213,23 @@ def test_garbage_is_no_stream(serve, in_thread):
     )
 
 
-def test_damaged_pictures_in_a_stream_are_left_out(serve, open_from):
-    """A part that is no JPEG, and one that is cut short, are skipped."""
+DAMAGED = {"garbage": b"garbage" * 30, "no end": jpeg(200)[:-40], **damaged_jpegs()}
+
+
+@pytest.mark.parametrize("damaged", DAMAGED.values(), ids=DAMAGED)
+def test_damaged_pictures_in_a_motion_jpeg_are_left_out_with_a_count(serve, open_from, caplog, damaged):
+    """Each shown frame is one that was sent as it is, and a warning says why others are not; the warnings thin out."""
     server = serve()
     source, end = open_from(server)
     end()
-    end = server.show_always(b"garbage" * 30, jpeg(200)[:-40], jpeg(240))
-    levels = [source.read().gray.mean() for _ in range(20)]
+    end = server.show_always(damaged, jpeg(240))
+    grays = [source.read().gray for _ in range(20)]
     end()
-    assert all(level < 125 or level > 235 for level in levels)
-    assert max(levels) > 235
+    assert max(np.ptp(gray) for gray in grays) <= 2
+    assert {round(gray.mean() / 120) for gray in grays} == {1, 2}
+    assert caplog.messages[0].startswith(f"{source.name}: expected a whole picture, found ")
+    assert re.search(r"left out \(\d+ so far\)$", caplog.messages[0])
+    assert len(caplog.messages) <= 8
 
 
 def test_the_size_may_change_in_a_motion_jpeg(serve, open_from):
@@ -516,6 +524,92 @@ def test_other_streams_are_read(scheme):
         source.close()
         process.kill()
         process.wait()
+
+
+def encode(path, *codec, seconds=4):
+    """Write an MPEG transport stream of a drawn film with ffmpeg; return its content."""
+    if shutil.which("ffmpeg") is None:
+        pytest.skip("ffmpeg is not installed: sudo make setup-system")
+    film = ["-f", "lavfi", "-i", f"testsrc2=size=320x240:rate=25:duration={seconds}", "-pix_fmt", "yuv420p"]
+    subprocess.run(  # noqa: S603  # the system's own tool
+        ["ffmpeg", "-v", "error", *film, *codec, "-g", "25", "-f", "mpegts", str(path)],  # noqa: S607
+        check=True,
+    )
+    return path.read_bytes()
+
+
+def without_packets(content, *places):
+    """Return a transport stream without the packets at these shares of its length."""
+    packets = [content[at : at + 188] for at in range(0, len(content), 188)]
+    lost = {int(place * len(packets)) for place in places}
+    return b"".join(packet for number, packet in enumerate(packets) if number not in lost)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "codec", [["libx264", "-bf", "0"], ["libx264", "-bf", "2"], ["mpeg4"], ["mpeg2video"]], ids=str
+)
+def test_frames_that_lost_data_are_left_out_with_a_count(tmp_path, caplog, in_thread, codec):
+    """No frame is shown in which a lost packet leaves its mark, nor one that builds on such a frame."""
+    whole = encode(tmp_path / "film.ts", "-c:v", *codec)
+    frames = list(iter(VideoSource(tmp_path / "film.ts").read, None))
+    small = [cv2.resize(frame.gray, (80, 60)).astype(int) for frame in frames]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve_once():
+            connection, _ = listener.accept()
+            with connection:
+                connection.sendall(without_packets(whole, 0.4, 0.55, 0.57))
+
+        served = in_thread(serve_once)
+        source = open_source(SourceSettings(use=f"tcp://127.0.0.1:{listener.getsockname()[1]}", **PATIENT))
+        shown = []
+        with pytest.raises(CameraError, match="end of the stream"):
+            shown.extend(iter(source.read, None))
+        served()
+    source.close()
+    for frame in shown:
+        pixels = cv2.resize(frame.gray, (80, 60)).astype(int)
+        assert min(np.abs(pixels - other).max() for other in small) < 25, frame.index
+    assert re.search(
+        r"expected a whole picture, found one that is damaged \(.+\): left out \(\d+ so far\)", caplog.text
+    )
+
+
+@pytest.mark.parametrize(
+    ("messages", "key_at", "left_out"),
+    [
+        ({2: "error while decoding MB 1 2"}, 9, {2, 3, 4, 5, 6, 7, 8}),
+        (
+            {2: "Packet corrupt (stream = 0, dts = 1)."},
+            3,
+            {2, 3, 4, *range(5, 12)},
+        ),  # the key frame may be damaged itself
+        ({2: "ac-tex damaged at 1 2", 6: "Error at MB: 4"}, 9, {*range(2, 9)}),
+        ({2: "deprecated pixel format used"}, 9, set()),
+    ],
+)
+def test_frames_are_whole_again_from_a_key_frame_on(monkeypatch, messages, key_at, left_out):
+    """A message about damage may be about the grabbed frame or one of the next two; those after them build on it."""
+    grabbed = []
+
+    class Capture(FakeCapture):
+        def get(self, name):
+            is_type = name == getattr(cv2, "CAP_PROP_FRAME_TYPE", None)
+            return float(ord("I" if len(grabbed) - 1 == key_at else "P")) if is_type else 0.0
+
+        def grab(self):
+            grabbed.append(messages.get(len(grabbed), ""))
+            return super().grab()
+
+    monkeypatch.setattr("edge.sources.stream._open", lambda *_, **__: Capture(12))
+    stream = NetworkStream(
+        "", is_pipeline=True, timeout_s=1.0, color=False, max_pixels=10_000, take_messages=lambda: grabbed[-1:]
+    )
+    shown = []
+    with pytest.raises(UnreadableContentError, match="end of the stream"):
+        shown.extend(iter(lambda: stream.read().number, None))
+    assert shown == sorted(set(range(12)) - left_out)
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import signal
 import cv2
 import numpy as np
 import pytest
-from mjpeg_server import jpeg
+from mjpeg_server import damaged_jpegs, jpeg
 from waiting import LIMIT_S
 
 from edge.errors import CameraError
@@ -275,6 +275,15 @@ def test_what_libjpeg_prints_about_a_camera_is_counted(plug_in_jpegs, capfd, cap
     first, rest = caplog.messages
     assert first.startswith(f"{source.name}: the decoder reports: Corrupt JPEG data")
     assert re.search(r"\(and \d\d more messages\)$", rest)
+
+
+@pytest.mark.parametrize("damaged", damaged_jpegs().values(), ids=damaged_jpegs())
+def test_a_jpeg_with_wrong_pixels_is_left_out(plug_in_jpegs, caplog, damaged):
+    """A picture that libjpeg fills with gray or shifts, because a part of it was lost on the cable, is not shown."""
+    source = plug_in_jpegs(jpeg(90), damaged, jpeg(120))
+    assert [round(source.read().gray.mean() / 10) for _ in range(2)] == [9, 12]
+    (line,) = caplog.messages
+    assert re.search(r"expected a JPEG, found a JPEG that is corrupt .*: left out \(1 so far\)$", line)
 
 
 def test_damaged_jpegs_of_a_camera_are_left_out_with_a_count(plug_in_jpegs, caplog):

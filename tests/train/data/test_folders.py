@@ -1,7 +1,10 @@
 """Trees of images by emotion, read as data sets."""
 
 import logging
+import os
+import re
 import shutil
+import signal
 
 import cv2
 import numpy as np
@@ -9,6 +12,7 @@ import pytest
 
 from edge.errors import MediaError
 from edge.labels import CLASS_SETS, EMOTIONS
+from edge.sources.decoder_process import DecoderProcess
 from train.data.classes import parse_merges
 from train.data.dataset import read_dataset
 from train.data.folders import list_tree, read_images
@@ -133,6 +137,36 @@ def test_broken_image_is_reported_and_skipped(tree, caplog, content):
         assert "broken.jpg: expected an image, found " in caplog.text
         assert "skipped 1 broken of 85 faces" in caplog.text
         assert sizes_of(data) == [9, 1, 2]
+
+
+def test_what_the_decoder_prints_is_one_counted_line(tree, caplog, capfd):
+    """Stray bytes in many JPEGs are reported once for all of them, and libjpeg's own lines reach no terminal."""
+    whole = cv2.imencode(".jpg", np.full((48, 48, 3), 90, np.uint8), [cv2.IMWRITE_JPEG_RST_INTERVAL, 1])[1].tobytes()
+    for number in range(20):
+        noisy = re.sub(rb"(\xff[\xd0-\xd7])", rb"\0\0\1", whole)
+        (tree / "train" / "fear" / f"noisy{number}.jpg").write_bytes(noisy)
+    data = read_dataset(tree, cache=False)
+    assert len(data.training) + len(data.validation) == 90
+    first, rest = caplog.messages
+    assert "noisy0.jpg: the decoder reports: Corrupt JPEG data" in first
+    assert re.search(r"\(and \d+ more messages\)$", rest)
+    assert capfd.readouterr().err == ""
+
+
+def test_an_image_that_makes_the_decoder_crash_is_a_broken_one(tree, monkeypatch):
+    """The process that decodes ends, not the training, and the next image gets a new one."""
+    images = list_tree(tree)
+    decode = DecoderProcess.decode_picture
+
+    def crash_once(process, file, *, color):
+        if file.name == str(images[3][0]):
+            os.kill(process._process.pid, signal.SIGSEGV)
+        return decode(process, file, color=color)
+
+    monkeypatch.setattr(DecoderProcess, "decode_picture", crash_once)
+    faces = read_images(images)
+    assert faces.broken == (f"{images[3][0]}: expected an image, found the decoder has crashed (SIGSEGV)",)
+    assert faces.rows.tolist() == [0, 1, 2, *range(4, 84)]
 
 
 def test_image_that_vanished_is_a_broken_one(tree):
