@@ -147,7 +147,7 @@ _OTHER = {
     b"II+\0": "BigTIFF",
     b"MM\0+": "BigTIFF",
     b"FUJIFILMCCD-RAW": "camera raw",
-    b"\0\0\x01\0\x01\0": "icon",
+    b"\0\0\x01\0": "icon",
     b"\x59\xa6\x6a\x95": "Sun raster",
     **{f"P{number}{space}".encode(): "PNM" for number in "1234567fF" for space in "\n \r\t"},
     b"%PDF": "PDF",

@@ -196,12 +196,17 @@ def _with_end(content: Content, name: str) -> NDArray[np.uint8] | None:
 def _jpeg_with_end(content: Content) -> bytes | None:
     if bytes(content[-2:]) == _JPEG_END:
         return None
-    return bytes(content) + (_JPEG_END[1:] if content[-1] == _JPEG_END[0] else _JPEG_END)
+    data = bytes(content).rstrip(b"\0")  # recovered files are padded
+    if len(data) < len(content) and data[-1] == _JPEG_END[0]:
+        data += b"\0"  # with the zero that follows such a byte of an image
+    return data + (_JPEG_END[1:] if data[-1] == _JPEG_END[0] else _JPEG_END)
 
 
 def _png_with_end(content: Content) -> bytes | None:
     complete = 0
     for name, _, end in png_chunks(content):
+        if not name.isalpha():  # padding
+            break
         if end <= len(content):
             complete = end
         if name == _PNG_END[4:8] and end <= len(content):

@@ -41,6 +41,7 @@ OTHERS = {
     "empty": b"",
     "zeros": bytes(100),
     "bmp": b"BM" + bytes(50),
+    "icon": b"\0\0\1\0\7\0\x10\x10",
 }
 
 

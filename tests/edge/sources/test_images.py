@@ -292,18 +292,21 @@ def test_metadata_turn_an_image_upright(tmp_path, read_all, encode):
             assert corners == [(-1 if bottom else 0, -1 if right else 0)]
 
 
-@pytest.mark.parametrize("suffix", [".jpg", ".png"])
-def test_a_file_that_lacks_only_its_end_marker_is_read(tmp_path, caplog, read_all, suffix):
-    """A complete image without its end marker is decoded, with a note; so is one whose marker is cut."""
-    whole, end = cv2.imencode(suffix, image())[1].tobytes(), {".jpg": 2, ".png": 12}[suffix]
+@pytest.mark.parametrize(("suffix", "progressive"), [(".jpg", 0), (".jpg", 1), (".png", 0)])
+def test_a_file_that_lacks_only_its_end_marker_is_read(tmp_path, caplog, read_all, suffix, progressive):
+    """A complete image without its end marker is decoded, with a note; so is one whose marker is cut or padded."""
+    options = [cv2.IMWRITE_JPEG_PROGRESSIVE, progressive] if suffix == ".jpg" else []
+    whole, end = cv2.imencode(suffix, image(), options)[1].tobytes(), {".jpg": 2, ".png": 12}[suffix]
     for cut in (end, end // 2):
         (tmp_path / f"{cut}{suffix}").write_bytes(whole[:-cut])
-    first, second = read_all(ImageSource(tmp_path))
-    assert np.array_equal(first.gray, second.gray)
-    assert np.array_equal(first.gray, cv2.imdecode(np.frombuffer(whole, np.uint8), cv2.IMREAD_GRAYSCALE))
+    (tmp_path / f"padded{suffix}").write_bytes(whole[:-end] + bytes(5000))
+    frames = read_all(ImageSource(tmp_path))
+    assert len(frames) == 3
+    decoded = cv2.imdecode(np.frombuffer(whole, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert all(np.array_equal(frame.gray, decoded) for frame in frames)
     assert [message.partition(": ")[2] for message in caplog.messages] == [
         "the file lacks its end marker, but nothing of the image"
-    ] * 2
+    ] * len(caplog.messages)
 
 
 @pytest.mark.parametrize("progressive", [0, 1])

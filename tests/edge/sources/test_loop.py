@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
-from waiting import wait_for
+from waiting import LIMIT_S, wait_for
 
 from edge.errors import MediaError
 from edge.records import TimeLine
@@ -155,14 +155,14 @@ def test_a_file_that_vanishes_ends_the_loop(write_clip, clock):
 
 @pytest.fixture
 def slow_to_open():
-    """A source of three frames whose second opening waits until it is allowed; with `error` it fails then."""
+    """A source of three frames; its second opening waits until it is allowed, for a while, and may fail with `error`."""
     scene = make_scene("empty", width=64, height=64, fps=10, duration_s=0.3)
     opened, allowed, error = [], threading.Event(), []
 
     def open_source():
         opened.append(SceneSource(scene, live=False))
         if len(opened) > 1:
-            allowed.wait()
+            allowed.wait(LIMIT_S)
             for reason in error:
                 raise reason
         return opened[-1]
