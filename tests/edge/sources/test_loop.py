@@ -155,7 +155,7 @@ def test_a_file_that_vanishes_ends_the_loop(write_clip, clock):
 
 @pytest.fixture
 def slow_to_open():
-    """A source of three frames; its second opening waits until it is allowed, for a while, and may fail with `error`."""
+    """A source of three frames; its second opening waits until it is allowed, and may fail with `error`."""
     scene = make_scene("empty", width=64, height=64, fps=10, duration_s=0.3)
     opened, allowed, error = [], threading.Event(), []
 
