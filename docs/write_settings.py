@@ -119,7 +119,7 @@ def _values(kind: types.Type) -> str:
         case types.Metadata(type=inner):
             return _values(inner)
         case types.VarTupleType(item_type=item):
-            return f"list of {_values(item)}"
+            return f"list of {_values(item)}{'s' if isinstance(item, types.IntType | types.StrType) else ''}"
     return _WORDS[type(kind)]
 
 

@@ -67,7 +67,8 @@ def fuzz(name: str, seconds: int, seed: int, bar: tqdm) -> Result:
     before = set(found.iterdir())
     output = CACHE / f"{slug}.log"
     options = [
-        f"-max_total_time={seconds}", f"-timeout={_INPUT_S}", f"-rss_limit_mb={_RSS_MB}", "-max_len=65536",
+        f"-max_total_time={seconds}", f"-timeout={_INPUT_S}", f"-report_slow_units={_INPUT_S}",
+        f"-rss_limit_mb={_RSS_MB}", "-max_len=65536",
         f"-artifact_prefix={found}/{slug}-", f"-seed={seed}", "-print_final_stats=1",
     ]  # fmt: skip
     began_s = time.monotonic()
