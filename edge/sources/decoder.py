@@ -252,7 +252,8 @@ def take_library_output() -> list[str]:
     length = os.lseek(2, 0, os.SEEK_CUR)
     if not length:
         return []
-    lines = os.pread(2, _MAX_OUTPUT, 0).decode("utf-8", "replace").splitlines()
+    # Where another thread writes meanwhile, the file begins with zeros next time.
+    lines = os.pread(2, _MAX_OUTPUT, 0).replace(b"\0", b"").decode("utf-8", "replace").splitlines()
     os.ftruncate(2, 0)
     os.lseek(2, 0, os.SEEK_SET)
     kept = [line.strip()[:_MAX_LINE] for line in lines if line.strip()]

@@ -104,13 +104,13 @@ NAMES = ["Übung 1", "12:30 50%d", os.fsdecode(b"caf\xe9"), "a\nb\x1b[31m"]
 @pytest.mark.parametrize("environment", [{}, C_LOCALE], ids=["utf-8", "c"])
 @pytest.mark.parametrize("name", NAMES, ids=["accent", "colon", "bytes", "control"])
 def test_every_path_may_have_any_name(tmp_path, name, environment):
-    """Video, model, log and annotated video in a folder of that name, from the command line and from the settings."""
+    """Video, model, log, annotated video and report in a folder of that name, from command line and settings."""
     folder = tmp_path / name
     folder.mkdir()
     for suffix in (".tflite", ".json"):
         shutil.copy(ROOT / "models" / f"edge_small{suffix}", folder / f"{name}{suffix}")
     clip = folder / f"{name}.mp4"
-    write_clip(make_scene("one", width=160, height=120, fps=10.0, duration_s=0.5), tmp_path / "clip.mp4")
+    write_clip(make_scene("one", width=320, height=240, fps=10.0, duration_s=1.0), tmp_path / "clip.mp4")
     (tmp_path / "clip.mp4").rename(clip)
     model, log = folder / f"{name}.tflite", folder / f"{name}.jsonl"
     options = ["--annotate", folder / f"{name} out.mp4"]
@@ -121,16 +121,18 @@ def test_every_path_may_have_any_name(tmp_path, name, environment):
         config = folder / "edge.toml"
         config.write_text("".join(f"[{section}]\n{key}\n" for section, key in keys.items()), encoding="utf-8")
         options += ["--config", config]
-    done = subprocess.run(  # noqa: S603  # ours
-        [sys.executable, "-m", "edge", "run", *options],
-        capture_output=True,
-        timeout=LIMIT_S,
-        check=False,
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
-    )
-    assert done.returncode == 0, done.stderr
-    assert b"\x1b" not in done.stdout + done.stderr
+    for command in (["run", *options], ["report", log, "--out", folder / f"{name} report"]):
+        done = subprocess.run(  # noqa: S603  # ours
+            [sys.executable, "-m", "edge", *command],
+            capture_output=True,
+            timeout=LIMIT_S,
+            check=False,
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
+        )
+        assert done.returncode == 0, done.stderr
+        assert b"\x1b" not in done.stdout + done.stderr
     assert log.exists()
     assert (folder / f"{name} out.mp4").stat().st_size
+    assert (folder / f"{name} report" / "report.html").stat().st_size
     assert sorted(tmp_path.iterdir()) == [folder]
