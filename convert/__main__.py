@@ -15,7 +15,7 @@ from edge.device.files import user_path
 from edge.errors import ConfigError, ModelError
 from edge.model.manifest import Precision
 from train.checkpoint import find_checkpoint
-from train.command import program_name, run_command, run_program
+from train.command import log_lines, program_name, run_command, run_program
 from train.data.classes import parse_classes
 from train.native_logs import capture_native_logs
 from train.options import option_error
@@ -184,7 +184,7 @@ def _table_row(model: "PublishedModel") -> tuple[str, ...]:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit code (see `edge.errors`)."""
     options = parse_arguments(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    log_lines()
     logging.getLogger("convert").setLevel(logging.DEBUG if options.debug else logging.INFO)
     stopped = "stopped; the models published before are unchanged"
     return run_command("convert", partial(run, options), stopped=stopped, debug=options.debug)

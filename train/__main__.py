@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 
 from edge.device.files import user_path
-from edge.errors import ConfigError
+from edge.errors import ConfigError, printable
 from edge.labels import EMOTIONS
 from train.augment import Augmentation
-from train.command import program_name, run_command, run_program
+from train.command import log_lines, program_name, run_command, run_program
 from train.data.classes import parse_classes, parse_merges
 from train.data.dataset import read_dataset
 from train.data.summary import summary_lines
@@ -162,7 +162,7 @@ def train(options: argparse.Namespace) -> None:
         raise KeyboardInterrupt(
             f"stopped after epoch {state.epochs_done}; continue with: {resume_command(options, folder)}"
         ) from stop
-    print(f"best validation accuracy {state.best_accuracy:.4f}: {folder / BEST}")  # noqa: T201  # the command's output
+    print(printable(f"best validation accuracy {state.best_accuracy:.4f}: {folder / BEST}"))  # noqa: T201  # the command's output
 
 
 def resume_command(options: argparse.Namespace, folder: Path) -> str:
@@ -181,7 +181,7 @@ def resume_command(options: argparse.Namespace, folder: Path) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return the exit code (see `edge.errors`)."""
     options = parse_arguments(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    log_lines()
     return run_command("train", partial(train, options), stopped="stopped before training began", debug=options.debug)
 
 

@@ -1,7 +1,6 @@
 """Draws a sheet of augmented faces, to check augmentation by eye: `python -m train.augmentation_sheet --data …`."""
 
 import argparse
-import logging
 from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -13,9 +12,9 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from edge.device.files import user_path
-from edge.errors import ConfigError
+from edge.errors import ConfigError, printable
 from train.augment import Augmentation, augment
-from train.command import program_name, run_command, run_program
+from train.command import log_lines, program_name, run_command, run_program
 from train.data.classes import parse_classes
 from train.data.dataset import read_dataset
 from train.data.faces import FACE_PX, FaceData, FaceSet
@@ -140,13 +139,13 @@ def draw(options: argparse.Namespace) -> None:
     chosen = choose_faces(data, settings.faces, seed=settings.seed)
     sheet = draw_sheet(chosen, data.labels, augmentation, variants=settings.variants, seed=settings.seed)
     save_sheet(sheet, options.out)
-    print(options.out)  # noqa: T201  # the command's output
+    print(printable(str(options.out)))  # noqa: T201  # the command's output
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return the exit code (see `edge.errors`)."""
     options = parse_arguments(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    log_lines()
     return run_command("sheet", partial(draw, options), stopped="stopped", debug=options.debug)
 
 

@@ -1,6 +1,7 @@
 """Runs a desktop command: turns errors into one line and an exit code, and makes Ctrl-C reliable."""
 
 import io
+import logging
 import shlex
 import signal
 import sys
@@ -12,6 +13,7 @@ from typing import NoReturn
 
 from edge.cli.streams import finish_output, prepare_streams, use_utf8
 from edge.errors import EdgeError
+from edge.service.journal import LineFormatter
 from edge.stages import COMMANDS
 
 INTERRUPTED = 130
@@ -36,6 +38,13 @@ def program_name(module: str, *, as_called: bool = False) -> str:
         commands = {name.removesuffix(".__main__"): command for command, (name, _) in COMMANDS.items()}
         return f"{shlex.quote(str(program)) if as_called else program.name} {commands.get(module, module)}"
     return f"{shlex.quote(sys.executable) if as_called else 'python'} -m {module}"
+
+
+def log_lines() -> None:
+    """Log to standard error, each message as one printable line, whatever the names in it contain."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(LineFormatter("%(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
 def run_program(main: Callable[[], int]) -> NoReturn:

@@ -4,12 +4,11 @@ The results go into a plot next to the model, and into the last section of its m
 """
 
 import argparse
-import logging
 from functools import partial
 
 from edge.device.files import atomic_write, user_path
 from edge.errors import SinkError
-from train.command import program_name, run_command, run_program
+from train.command import log_lines, program_name, run_command, run_program
 from train.evaluation.conditions import measure_conditions, plot_path, update_card
 from train.evaluation.corruptions import AXIS_LABELS
 from train.evaluation.predict import find_model
@@ -56,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--photos", type=user_path, required=True, help="a folder of photographs for each emotion")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    log_lines()
     body = partial(_measure, options)
     return run_command("conditions", body, stopped="stopped: nothing was written", debug=options.debug)
 

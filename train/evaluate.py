@@ -2,7 +2,6 @@
 
 import argparse
 import importlib.metadata
-import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -14,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.device.files import user_path
-from edge.errors import ConfigError
+from edge.errors import ConfigError, printable
 from edge.model.manifest import Measurement, read_model
 from edge.vision.classify import EmotionClassifier
 from train.checkpoint import Checkpoint
-from train.command import program_name, run_command, run_program
+from train.command import log_lines, program_name, run_command, run_program
 from train.data.classes import parse_classes, parse_merges
 from train.data.dataset import read_dataset, read_fold, read_majority_faces
 from train.data.faces import FaceData, Split
@@ -186,7 +185,7 @@ def evaluate_model(options: argparse.Namespace) -> None:
     lines = [line for section in report_sections(report) for line in section_lines(section)]
     if data and split and not options.split:
         lines.insert(0, f"{data.name}: measuring {split_name(data, split)}; --split chooses another split\n")
-    print("\n".join([*lines, f"report: {page}"]))  # noqa: T201  # the command's output
+    print("\n".join([*lines, printable(f"report: {page}")]))  # noqa: T201  # the command's output
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -303,7 +302,7 @@ def _packages(model: Checkpoint | EmotionClassifier) -> tuple[str, ...]:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return the exit code (see `edge.errors`)."""
     options = parse_arguments(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    log_lines()
     return run_command("evaluate", partial(evaluate_model, options), stopped="stopped", debug=options.debug)
 
 

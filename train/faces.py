@@ -2,7 +2,6 @@
 
 import argparse
 import hashlib
-import logging
 import os
 import re
 from functools import partial
@@ -21,7 +20,7 @@ from edge.settings.schema import Settings
 from edge.sources.images import ImageReader
 from edge.vision.crop import crop_face
 from edge.vision.detectors import open_scanner
-from train.command import program_name, run_command, run_program
+from train.command import log_lines, program_name, run_command, run_program
 from train.data.face_file import SUFFIX, write_face_file
 from train.data.faces import FACE_PX
 from train.data.photographs import Photograph, Skipped, list_photographs
@@ -144,7 +143,7 @@ def cut_faces(
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return the exit code (see `edge.errors`)."""
     options = parse_arguments(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    log_lines()
     body = partial(make_face_set, options)
     return run_command("faces", body, stopped="stopped: nothing was written", debug=options.debug)
 

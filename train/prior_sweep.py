@@ -1,13 +1,12 @@
 """Shows what the prior's strength trades: `python -m train.prior_sweep MODEL… --faces faces.npz --out prior.png`."""
 
 import argparse
-import logging
 from functools import partial
 
 from edge.device.files import atomic_write, user_path
-from edge.errors import SinkError
+from edge.errors import SinkError, printable
 from edge.settings.schema import ClassifySettings
-from train.command import run_command, run_program
+from train.command import log_lines, run_command, run_program
 from train.evaluation.measurements import FOLDS
 from train.evaluation.prior_sweep import sweep_lines, sweep_prior
 
@@ -43,13 +42,13 @@ def sweep(options: argparse.Namespace) -> None:
         raise SinkError(
             f"{options.out}: expected to write the plot, found: {error.strerror}: name another --out"
         ) from error
-    print(options.out)  # noqa: T201  # the command's output
+    print(printable(str(options.out)))  # noqa: T201  # the command's output
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return the exit code (see `edge.errors`)."""
     options = parse_arguments(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    log_lines()
     return run_command("prior_sweep", partial(sweep, options), stopped="stopped", debug=options.debug)
 
 

@@ -9,7 +9,6 @@ The file is an `.npz` with `answers`, (V, N, K) float16 probabilities by view in
 
 import argparse
 import hashlib
-import logging
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -22,9 +21,9 @@ from numpy.typing import NDArray
 from tqdm import trange
 
 from edge.device.files import user_path
-from edge.errors import ConfigError, MediaError, SinkError
+from edge.errors import ConfigError, MediaError, SinkError, printable
 from train.augment import Augmentation
-from train.command import program_name, run_command, run_program
+from train.command import log_lines, program_name, run_command, run_program
 from train.data.dataset import read_dataset
 from train.data.faces import FaceData
 from train.data.npz import UnreadableArraysError, read_arrays
@@ -178,7 +177,7 @@ def _predict(options: argparse.Namespace) -> None:
         predictions = predict_views(options.teachers, data, views, count=options.views)
     save_predictions(options.out, predictions, data, views)
     accuracy = float((predictions.argmax(axis=2) == data.training.codes).mean())
-    print(f"{options.out}: {predictions[..., 0].size} predictions, accuracy {accuracy:.1%}")  # noqa: T201  # the output
+    print(printable(f"{options.out}: {predictions[..., 0].size} predictions, accuracy {accuracy:.1%}"))  # noqa: T201  # the output
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -192,7 +191,7 @@ def main(arguments: list[str] | None = None) -> int:
     add_options(parser, ViewSettings, title="the run that will use the predictions")
     add_options(parser, Augmentation, title="augmentation")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    log_lines()
     body = partial(_predict, options)
     return run_command("teacher_predictions", body, stopped="stopped: nothing was written", debug=options.debug)
 

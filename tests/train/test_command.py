@@ -8,10 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from waiting import LIMIT_S
 
 from edge.errors import ModelError
+from edge.labels import EMOTIONS
 from train.command import check_interrupt, latch_interrupts, run_command
 from train.fit import fit
 from train.run_folder import LAST
@@ -140,3 +143,20 @@ def test_a_full_disk_is_one_line_and_exit_code_3(tmp_path, module):
     done = stage(["-m", module, "--help"], ">/dev/full", tmp_path)
     assert done.returncode == 3
     assert done.stderr == "ERROR: standard output cannot be written: No space left on device: free some space\n"
+
+
+@pytest.mark.slow
+def test_names_in_messages_are_escaped(tmp_path):
+    """A folder's name cannot send a command to the terminal, or begin a line of its own."""
+    folder = tmp_path / "a\x1b[31m\nb"
+    for emotion in (*EMOTIONS, "contempt"):
+        for split in ("train", "test"):
+            (folder / split / emotion).mkdir(parents=True)
+            for number in range(4):
+                pixels = np.full((48, 48), 60 * number, np.uint8)
+                (folder / split / emotion / f"{number}.png").write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
+    done = stage(["-m", "train.augmentation_sheet", "--data", str(folder), "--out", "\x1b[31m.png"], "", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert r"a\x1b[31m\nb/train/contempt: left out 4 images" in done.stderr
+    assert done.stdout == "\\x1b[31m.png\n"
+    assert "\x1b" not in done.stderr

@@ -172,7 +172,9 @@ def test_missing_manifest_is_an_error(model):
     """A model without any manifest is refused, because the meaning of its output is unknown."""
     model.write_bytes(read_model(model)[0])
     manifest_path(model).unlink()
-    with pytest.raises(ModelError, match="expected its manifest inside it or in"):
+    with pytest.raises(
+        ModelError, match=r"expected its manifest inside it or in .*`python -m convert`.*docs/manifest\.md"
+    ):
         read_model(model)
 
 
