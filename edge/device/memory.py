@@ -2,7 +2,6 @@
 
 import ctypes
 import errno
-import gc
 import mmap
 import re
 import resource
@@ -97,12 +96,11 @@ def share_arena() -> None:
 
 
 def give_back_memory() -> None:
-    """Free objects that refer to each other, and return the memory that nobody uses to the system.
+    """Return the memory that the C library holds free to the system; without effect with the C library musl.
 
-    Python frees such objects only at its next full collection, and the C library keeps what lies below a block in use.
+    By itself it keeps what lies below a block in use. It takes 0.2 ms for a run of 100 MB (x86-64).
     """
-    gc.collect()
-    with suppress(AttributeError, OSError):  # musl
+    with suppress(AttributeError, OSError):
         ctypes.CDLL(None).malloc_trim(0)
 
 

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edge.counters import Counters
-from edge.device.memory import shortage_of
+from edge.device.memory import give_back_memory, shortage_of
 from edge.device.run_clock import RunClock
 from edge.device.sensors import Sensors
 from edge.device.thermal import ThermalThrottle
@@ -53,6 +53,12 @@ from edge.vision.schedule import DetectionSchedule, ScanResult, ScheduleResult
 log = logging.getLogger(__name__)
 
 CHECK_EVERY_S = 0.5
+
+GIVE_BACK_EVERY_S = 60.0
+"""Time after which free memory is returned to the system, s.
+
+Source: a simulated week with people, faults and browsers (`make soak`): 138 instead of 151 MB at most, and no growth.
+"""
 
 FACES_END_S = 3.0
 """Time without a frame after which the faces of a live source have ended, s, in addition to that between two frames."""
@@ -166,6 +172,7 @@ class Pipeline:
         self._throttle = ThermalThrottle(Sensors(), limit_c=settings.schedule.heat_limit_c)
         self._rate_limiter = RateLimiter()
         self._clock = clock or RunClock()
+        self._gave_back_s = self._clock.now_s()
         self._reading_since_s: float | None = None  # when the read began that has not returned, on the run clock
         patience_s = settings.source.stall_timeout_s
         self._picture_check = PictureCheck(source.name, patience_s=patience_s, clock=self._clock)
@@ -387,6 +394,9 @@ class Pipeline:
     def _check(self) -> None:
         self._clock.tick()
         self._throttle.update(time.monotonic())
+        if self._clock.now_s() - self._gave_back_s >= GIVE_BACK_EVERY_S:
+            self._gave_back_s = self._clock.now_s()
+            give_back_memory()
         if isinstance(self._source, ReopeningSource):
             if self._source.is_hung():
                 self._workers.replace("capture")

@@ -12,7 +12,8 @@ from script import DAY_S, EXPRESSIONS, HOUR_S, LIGHTS_OFF_HOUR, LIGHTS_ON_HOUR, 
 from edge.errors import CameraAbsentError, CameraError
 from edge.records import Color, Frame
 from edge.scenes.animation import Light, Pose, follow_keyframes
-from edge.scenes.drawn_head import expression_keyframes
+from edge.scenes.drawn_head import draw_head, expression_keyframes
+from edge.scenes.head import scaled_head
 from edge.scenes.render import MovingFace, Scene
 from edge.sources.base import Source, luma, read_only
 
@@ -46,6 +47,9 @@ class Room:
         present = [
             visit for visit in self._script.visits if visit.arrives_s - WALK_S <= time_s <= visit.leaves_s + WALK_S
         ]
+        if not present:  # drawn heads, up to 35 MB, are the simulation's and no part of what is measured
+            draw_head.cache_clear()
+            scaled_head.cache_clear()
         faces = tuple(_face_of(visit) for visit in present)
         gain = self._gain(time_s)
         scene = Scene("soak", WIDTH, HEIGHT, _PER_SECOND, 0.0, faces, light=lambda _: Light(gain), clutter="busy")

@@ -495,6 +495,24 @@ def test_a_driver_that_never_returns_cannot_hang_the_stop(steps):
     source.release.set()
 
 
+@pytest.mark.parametrize(("every_s", "is_due"), [(0.0, True), (1e9, False)])
+def test_free_memory_goes_back_to_the_system_now_and_then(steps, monkeypatch, every_s, is_due):
+    """The main thread returns memory at its interval, while the run goes on."""
+    returned, checked = threading.Semaphore(0), threading.Semaphore(0)
+    monkeypatch.setattr("edge.pipeline.pipeline.CHECK_EVERY_S", 0.01)
+    monkeypatch.setattr("edge.pipeline.pipeline.GIVE_BACK_EVERY_S", every_s)
+    monkeypatch.setattr("edge.pipeline.pipeline.give_back_memory", returned.release)
+    run = pipeline(scene_source(live=True), steps, Collect())
+    monkeypatch.setattr(run._throttle, "update", lambda _: checked.release())
+    runner = threading.Thread(target=run.run)
+    runner.start()
+    for _ in range(3):
+        assert checked.acquire(timeout=LIMIT_S)
+    run.ask_stop()
+    runner.join(LIMIT_S)
+    assert returned.acquire(blocking=False) == is_due
+
+
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("is_still_images", [False, True])
 def test_a_stop_does_not_wait_for_a_scan(new_steps, is_still_images):
