@@ -5,6 +5,7 @@ import itertools
 import socket
 import threading
 from contextlib import suppress
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -113,6 +114,21 @@ class MjpegServer:
     def await_client(self):
         """Wait until a client is connected."""
         wait_for(lambda: self.connections)
+
+    def await_read(self):
+        """Wait until the clients have taken everything that was sent from their sockets.
+
+        Source: proc(5), /proc/net/tcp: the remote address and the bytes that wait to be sent and to be read, in hex.
+        """
+        remote = f":{self._listener.getsockname()[1]:04X}"
+
+        def is_read():
+            rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+            return all(
+                row[4] == "00000000:00000000" for row in rows if row[1].endswith(remote) or row[2].endswith(remote)
+            )
+
+        wait_for(is_read)
 
     def close(self):
         """Go away: no connection stays open, and none is accepted."""
