@@ -421,6 +421,7 @@ class Pipeline:
         self._rate_limiter.close()
         self._frames.close(discard=True)
         self._to_scan.close(discard=True)
+        self._scanned.close(discard=True)  # the thread that follows faces may wait for a scan
         self._tracked.close(discard=True)
         self._close_source()
 

@@ -514,8 +514,8 @@ def test_free_memory_goes_back_to_the_system_now_and_then(steps, monkeypatch, ev
 
 
 @pytest.mark.usefixtures("impatient")
-@pytest.mark.parametrize("is_still_images", [False, True])
-def test_a_stop_does_not_wait_for_a_scan(new_steps, is_still_images):
+@pytest.mark.parametrize("kind", ["camera", "video", "pictures"])
+def test_a_stop_does_not_wait_for_a_scan(new_steps, kind):
     """A run that is stopped while it scans, which takes seconds on a small board, ends without an error."""
     scanning, release = threading.Event(), threading.Event()
 
@@ -525,9 +525,18 @@ def test_a_stop_does_not_wait_for_a_scan(new_steps, is_still_images):
             release.wait()
             return []
 
-    source = Stills([np.zeros((240, 320), np.uint8)] * 2) if is_still_images else scene_source(live=True)
-    run = pipeline(source, replace(new_steps(is_still_images=is_still_images), scanner=Slow()), Collect())
-    stopper = threading.Thread(target=lambda: (scanning.wait(LIMIT_S), run.ask_stop()))
+    is_stills = kind == "pictures"
+    source = Stills([np.zeros((240, 320), np.uint8)] * 2) if is_stills else scene_source(live=kind == "camera")
+    counters = Counters()
+    run = pipeline(source, replace(new_steps(is_still_images=is_stills), scanner=Slow()), Collect(), counters=counters)
+
+    def stop():
+        assert scanning.wait(LIMIT_S)
+        if kind == "video":  # with the second frame, the thread that follows faces waits for the scan of the first
+            wait_for(lambda: counters.captured >= 3)
+        run.ask_stop()
+
+    stopper = threading.Thread(target=stop)
     stopper.start()
     run.run()
     assert scanning.is_set()
