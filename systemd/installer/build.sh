@@ -128,13 +128,13 @@ check_numpy() { # FOLDER. picamera2 breaks with another numpy than the one it wa
 }
 
 # Runs the checks of `doctor` with the configuration that the service will read, and the program on a picture. This also
-# writes the byte code of the modules, which the service may not write.
+# writes the byte code of the modules, which the service may not write. Its status socket would leave a folder in root's home.
 self_test() { # FOLDER
     local python=$1/venv/bin/python config_file=$DESTDIR$config answer
     [ -e "$config_file" ] || config_file=$1/systemd/edge.toml
     "$python" -I -m edge doctor --no-camera --config "$config_file" >"$log" 2>&1 ||
         fail 4 "the self-test failed: $( (grep -m 1 ^failed "$log" || tail -1 "$log") | tr -s ' ')"
-    answer=$("$python" -I -m edge run --source "$1/edge/assets/astronaut_face.png" --json --log "$1/tmp/log" 2>"$log") ||
+    answer=$(XDG_RUNTIME_DIR=$1/tmp "$python" -I -m edge run --source "$1/edge/assets/astronaut_face.png" --json --log "$1/tmp/log" 2>"$log") ||
         fail 4 "the self-test failed: $(tail -1 "$log")"
     case $answer in
         *'"emotion":"happy"'*) ;;

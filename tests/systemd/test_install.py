@@ -75,6 +75,15 @@ def test_installed_paths_are_below_prefix(install, release, place):
     assert "/opt/edge-emotion" not in unit
 
 
+def test_the_self_test_leaves_no_state_in_roots_home(install, release, tmp_path):
+    """The picture that the installer classifies is a run like any other, with a status socket in a folder of its own."""
+    home = tmp_path / "home"
+    home.mkdir()
+    done = install(release(), HOME=str(home), XDG_STATE_HOME="", XDG_RUNTIME_DIR="")
+    assert done.returncode == 0, done.stderr
+    assert not (home / ".local").exists()
+
+
 def test_a_second_run_changes_nothing(install, release, place, installed):  # noqa: ARG001  # the fixture installs it
     """Installing the same release again changes no file and builds nothing."""
     before = tree(place)
