@@ -76,7 +76,7 @@ def test_installed_paths_are_below_prefix(install, release, place):
 
 
 def test_the_self_test_leaves_no_state_in_roots_home(install, release, tmp_path):
-    """The picture that the installer classifies is a run like any other, with a status socket in a folder of its own."""
+    """The picture that the installer classifies is a run like any other, with a status socket in a folder."""
     home = tmp_path / "home"
     home.mkdir()
     done = install(release(), HOME=str(home), XDG_STATE_HOME="", XDG_RUNTIME_DIR="")
