@@ -4,6 +4,7 @@ import argparse
 import hashlib
 import os
 import re
+from contextlib import closing
 from functools import partial
 
 import cv2
@@ -116,27 +117,28 @@ def cut_faces(
     scanner = open_scanner(settings, is_still_images=True)
     wide = Framing(framing.scale * SIDE_PX / FACE_PX, framing.shift_y)
     faces, kept, known = [], [], set()
-    reader = ImageReader("photographs")
-    for photograph in tqdm(photographs, desc="cutting faces", unit=" photographs", leave=False, disable=None):
-        try:
-            gray = reader.read(photograph.path)
-        except (MediaError, ValueError):  # ValueError: a table can hold names that no file system allows
-            skipped.add("no image that can be decoded", photograph.name)
-            continue
-        digest = hashlib.sha256(gray.tobytes()).digest()
-        if digest in known:
-            skipped.add("a copy of another photograph", photograph.name)
-            continue
-        known.add(digest)
-        found = scanner.scan(gray)
-        if not found:
-            skipped.add("no face found", photograph.name)
-        elif min(found[0].box.w, found[0].box.h) < settings.classify.min_face_px:
-            skipped.add(f"face smaller than {settings.classify.min_face_px} px", photograph.name)
-        else:
-            faces.append(crop_face(gray, found[0].box, framing=wide, size=SIDE_PX, roll_deg=found[0].roll_deg or 0.0))
-            kept.append(photograph)
-    reader.close()
+    with closing(ImageReader("photographs")) as reader:
+        for photograph in tqdm(photographs, desc="cutting faces", unit=" photographs", leave=False, disable=None):
+            try:
+                gray = reader.read(photograph.path)
+            except (MediaError, ValueError):  # ValueError: a table can hold names that no file system allows
+                skipped.add("no image that can be decoded", photograph.name)
+                continue
+            digest = hashlib.sha256(gray.tobytes()).digest()
+            if digest in known:
+                skipped.add("a copy of another photograph", photograph.name)
+                continue
+            known.add(digest)
+            found = scanner.scan(gray)
+            if not found:
+                skipped.add("no face found", photograph.name)
+            elif min(found[0].box.w, found[0].box.h) < settings.classify.min_face_px:
+                skipped.add(f"face smaller than {settings.classify.min_face_px} px", photograph.name)
+            else:
+                faces.append(
+                    crop_face(gray, found[0].box, framing=wide, size=SIDE_PX, roll_deg=found[0].roll_deg or 0.0)
+                )
+                kept.append(photograph)
     return np.stack(faces) if faces else np.empty((0, SIDE_PX, SIDE_PX), dtype=np.uint8), kept
 
 

@@ -57,7 +57,7 @@ CHECK_EVERY_S = 0.5
 GIVE_BACK_EVERY_S = 60.0
 """Time after which free memory is returned to the system, s.
 
-Source: a simulated week with people, faults and browsers (`make soak`): 138 instead of 151 MB at most, and no growth.
+Source: a simulated week with people, faults and browsers (`make soak`): 136 instead of 151 MB at most, and no growth.
 """
 
 FACES_END_S = 3.0

@@ -35,8 +35,8 @@ class SourceSettings(SettingsSection, frozen=True):
             read; if it is empty, EDGE_EMOTION_SOURCE_CREDENTIALS in the environment or the service's credential
             camera-credentials has them.
         loop: whether a file or a scene begins again when it ends; it then plays at its own rate, like a camera.
-        width, height: size of the frames that a camera is asked for, and of a scene, px.
-        fps: frame rate that a camera is asked for, and of a scene, frames a second.
+        width, height: frame size that is requested from a camera, or drawn for a scene, px.
+        fps: frame rate that is requested from a camera, or played for a scene, frames a second.
         rotate: clockwise turn that makes each frame upright, degrees; `auto` finds it from the faces. If the key is
             left out, it is `auto` for cameras and 0 for files.
         flip: mirrors the turned frame: `horizontal` swaps left and right, `vertical` top and bottom.

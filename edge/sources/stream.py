@@ -57,7 +57,7 @@ _LONGEST_DAMAGE_S = 2.0
 """Time after which frames are given again although there was no key frame, s; some cameras send them rarely."""
 
 _PREFIX = re.compile(r"^\[OPENCV:FFMPEG:\d+\]\s*")
-"""What OpenCV prints before a message of FFmpeg."""
+"""Prefix that OpenCV adds to each message of FFmpeg."""
 
 
 class NetworkStream:

@@ -1,4 +1,4 @@
-"""What a target of the fuzzers is: a parser, and what it promises for any input at all.
+"""Defines a fuzz target: a parser, and what it guarantees for any input.
 
 A target takes bytes, gives them to its parser, and raises if the parser does anything but accept them or refuse them as
 documented: with its own kind of error, in one line, within `CPU_S` and `MEMORY_BYTES`.
@@ -59,6 +59,17 @@ class Target:
                 assert used_s < CPU_S, f"took {used_s:.1f} s of processor time"
 
             yield check
+
+
+def try_as_file(path: Path, read: Callable[[Path], object], *kinds: type[Exception]) -> TryOne:
+    """Return a function that writes each input to `path` and reads it; errors of these kinds refuse it."""
+
+    def try_one(content: bytes) -> None:
+        path.write_bytes(content)
+        with refused_as(*kinds):
+            read(path)
+
+    return try_one
 
 
 @contextmanager

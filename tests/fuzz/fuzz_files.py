@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import fuzz_seeds as seeds
-from fuzz_base import JSON_WORDS, MAX_LINE, Target, TryOne, refused_as
+from fuzz_base import JSON_WORDS, MAX_LINE, Target, TryOne, try_as_file
 
 from edge.errors import ConfigError, LogError, ModelError, redact
 
@@ -13,41 +13,23 @@ from edge.errors import ConfigError, LogError, ModelError, redact
 def _model(folder: Path) -> Iterator[TryOne]:
     from edge.model.manifest import read_model  # noqa: PLC0415  # each target imports what it needs, instrumented
 
-    path = folder / "m.tflite"
-
-    def try_one(content: bytes) -> None:
-        path.write_bytes(content)
-        with refused_as(ModelError):
-            read_model(path)
-
-    yield try_one
+    yield try_as_file(folder / "m.tflite", read_model, ModelError)
 
 
 def _manifest(folder: Path) -> Iterator[TryOne]:
     from edge.model.manifest import read_manifest  # noqa: PLC0415
 
-    path = folder / "m.json"
+    def read(path: Path) -> None:
+        manifest = read_manifest(path)
+        manifest.right_percent(manifest.labels)
 
-    def try_one(content: bytes) -> None:
-        path.write_bytes(content)
-        with refused_as(ModelError):
-            manifest = read_manifest(path)
-            manifest.right_percent(manifest.labels)
-
-    yield try_one
+    yield try_as_file(folder / "m.json", read, ModelError)
 
 
 def _settings(folder: Path) -> Iterator[TryOne]:
     from edge.settings.load import read_settings  # noqa: PLC0415
 
-    path = folder / "edge.toml"
-
-    def try_one(content: bytes) -> None:
-        path.write_bytes(content)
-        with refused_as(ConfigError):
-            read_settings(path)
-
-    yield try_one
+    yield try_as_file(folder / "edge.toml", read_settings, ConfigError)
 
 
 def _log(folder: Path) -> Iterator[TryOne]:
@@ -58,21 +40,17 @@ def _log(folder: Path) -> Iterator[TryOne]:
     from edge.report.render import print_text, render_page  # noqa: PLC0415
     from edge.report.summary import LogSummary  # noqa: PLC0415
 
-    path = folder / "readings.jsonl"
+    def read(path: Path) -> None:
+        table = ReadingsTable(io.StringIO(), Period())
+        summary = LogSummary(Period(), line_type=ReadingLine, each=table.add)
+        summary.read([path])
+        summary.check()
+        page = render_page(summary)
+        assert "<script>alert" not in page
+        print_text(summary, Console(file=io.StringIO()))
+        render_summary(summary)
 
-    def try_one(content: bytes) -> None:
-        path.write_bytes(content)
-        with refused_as(LogError, ConfigError):
-            table = ReadingsTable(io.StringIO(), Period())
-            summary = LogSummary(Period(), line_type=ReadingLine, each=table.add)
-            summary.read([path])
-            summary.check()
-            page = render_page(summary)
-            assert "<script>alert" not in page
-            print_text(summary, Console(file=io.StringIO()))
-            render_summary(summary)
-
-    yield try_one
+    yield try_as_file(folder / "readings.jsonl", read, LogError, ConfigError)
 
 
 def _text(_folder: Path) -> Iterator[TryOne]:

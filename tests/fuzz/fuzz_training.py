@@ -8,7 +8,7 @@ from pathlib import Path
 
 import fuzz_seeds as seeds
 import numpy as np
-from fuzz_base import JSON_WORDS, Target, TryOne, refused_as
+from fuzz_base import JSON_WORDS, Target, TryOne, refused_as, try_as_file
 
 from edge.errors import ConfigError, MediaError, ModelError
 
@@ -32,14 +32,7 @@ def _table(folder: Path) -> Iterator[TryOne]:
 def _label_table(folder: Path) -> Iterator[TryOne]:
     from train.data.photographs import list_photographs  # noqa: PLC0415
 
-    path = folder / "labels.csv"
-
-    def try_one(content: bytes) -> None:
-        path.write_bytes(content)
-        with refused_as(MediaError):
-            list_photographs(folder, path, None)
-
-    yield try_one
+    yield try_as_file(folder / "labels.csv", lambda path: list_photographs(folder, path, None), MediaError)
 
 
 def _face_set(folder: Path) -> Iterator[TryOne]:
@@ -63,12 +56,7 @@ def _face_set(folder: Path) -> Iterator[TryOne]:
 def _run_state(folder: Path) -> Iterator[TryOne]:
     from train.run_folder import RUN, read_state  # noqa: PLC0415
 
-    def try_one(content: bytes) -> None:
-        (folder / RUN).write_bytes(content)
-        with refused_as(ConfigError):
-            read_state(folder)
-
-    yield try_one
+    yield try_as_file(folder / RUN, lambda _: read_state(folder), ConfigError)
 
 
 def _keras(folder: Path) -> Iterator[TryOne]:
